@@ -1,0 +1,2 @@
+export { dataRoot, golden, GoldenFolder, goldenRoot, type GoldenTensor } from './goldens.ts';
+export type { Tolerance } from './matchers.ts';
