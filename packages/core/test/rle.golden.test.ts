@@ -15,7 +15,7 @@ import {
   rleToString,
   type BboxXywh,
   type Rle,
-} from '../src/index.ts';
+} from '@u2seg/core';
 
 interface Coded {
   readonly size: readonly [number, number];

@@ -16,7 +16,7 @@ import {
   rleToString,
   type BinaryMask,
   type Rle,
-} from '../src/index.ts';
+} from '@u2seg/core';
 
 /** A mask of blocks of random height and width: long runs as in photos, single pixels too. */
 const maskOfSize = (height: number, width: number): fc.Arbitrary<BinaryMask> =>
