@@ -1,1 +1,51 @@
-export {};
+export { readJsonFile, writeFileAtomic } from './atomic-file.ts';
+export { type Column, type ColumnValue, bytes, flag, integer, matrix, real, text, vector } from './tables/columns.ts';
+export { decodeFloat16, encodeFloat16, fromFloat16Bits, toFloat16Bits } from './tables/float16.ts';
+export { PartitionedTable, type TableManifest } from './tables/partitions.ts';
+export {
+  featuresTable,
+  type FeatureRow,
+  imagesTable,
+  type ImageRow,
+  instancesTable,
+  type InstanceRow,
+  predictionsTable,
+  type PredictionRow,
+  proposalsTable,
+  type ProposalRow,
+  segmentsTable,
+  type SegmentRow,
+  semanticsTable,
+  type SemanticRow,
+  skippedTable,
+  type SkippedRow,
+} from './tables/schemas.ts';
+export {
+  arrowSchema,
+  type Columns,
+  decodeTable,
+  defineTable,
+  encodeTable,
+  type RowOf,
+  type TableType,
+} from './tables/table.ts';
+export { toFloat32 } from './checkpoint/float-values.ts';
+export {
+  assertTensor,
+  type DenseTensor,
+  dtypeFacts,
+  type NamedTensor,
+  tensorBytes,
+  type TensorData,
+  type TensorDtype,
+} from './checkpoint/named-tensor.ts';
+export {
+  CheckpointDict,
+  CheckpointSet,
+  type CheckpointValue,
+  ForeignObject,
+  StoredTensor,
+} from './checkpoint/pickle-values.ts';
+export { readSafetensors, type SafetensorsFile, writeSafetensors } from './checkpoint/safetensors.ts';
+export { readTorchCheckpoint, type TorchCheckpoint } from './checkpoint/torch-checkpoint.ts';
+export { type TorchValue, writeTorchCheckpoint } from './checkpoint/torch-writer.ts';
