@@ -1,0 +1,136 @@
+import type { CocoCurves } from './coco-accumulate.ts';
+import type { CocoParameters } from './coco-parameters.ts';
+import type { CocoCategory } from './coco-tables.ts';
+
+/** COCO's twelve numbers, each in [0, 1]; NaN where there is no ground truth to average over (pycocotools prints -1). */
+export interface CocoStats {
+  /** AP averaged over the IoU thresholds, at the most detections. */
+  readonly ap: number;
+  readonly ap50: number;
+  readonly ap75: number;
+  readonly apSmall: number;
+  readonly apMedium: number;
+  readonly apLarge: number;
+  /** AR at the first, second and third of `maxDetections` (1, 10, 100). */
+  readonly arFirst: number;
+  readonly arSecond: number;
+  readonly arThird: number;
+  readonly arSmall: number;
+  readonly arMedium: number;
+  readonly arLarge: number;
+}
+
+/** AP and AR of one category; NaN for a category without ground truth, which no average counts. */
+export interface CocoCategoryScore {
+  readonly categoryId: number;
+  readonly name: string;
+  readonly ap: number;
+  readonly ap50: number;
+  readonly ap75: number;
+  readonly ar: number;
+}
+
+/** In pycocotools' order. */
+export const cocoStatNames: readonly (keyof CocoStats)[] = [
+  'ap',
+  'ap50',
+  'ap75',
+  'apSmall',
+  'apMedium',
+  'apLarge',
+  'arFirst',
+  'arSecond',
+  'arThird',
+  'arSmall',
+  'arMedium',
+  'arLarge',
+];
+
+/** Reads the twelve numbers off the curves. Areas are found by name, thresholds by value; what is not there is NaN. */
+export function summarizeCoco(curves: CocoCurves, parameters: Required<CocoParameters>): CocoStats {
+  const area = (name: string): number => parameters.areaRanges.findIndex((range) => range.name === name);
+  const threshold = (value: number): number => parameters.iouThresholds.findIndex((t) => Math.abs(t - value) < 1e-9);
+  const last = parameters.maxDetections.length - 1;
+  const headline = parameters.mode === 'reference' ? parameters.maxDetections.indexOf(100) : last;
+  const ap = (t: number | undefined, a: number, m: number): number =>
+    meanPrecision(curves, { threshold: t, category: undefined, area: a, maxDetections: m });
+  const ar = (a: number, m: number): number => meanRecall(curves, undefined, a, m);
+  return {
+    ap: ap(undefined, area('all'), headline),
+    ap50: ap(threshold(0.5), area('all'), last),
+    ap75: ap(threshold(0.75), area('all'), last),
+    apSmall: ap(undefined, area('small'), last),
+    apMedium: ap(undefined, area('medium'), last),
+    apLarge: ap(undefined, area('large'), last),
+    arFirst: ar(area('all'), 0),
+    arSecond: ar(area('all'), Math.min(1, last)),
+    arThird: ar(area('all'), Math.min(2, last)),
+    arSmall: ar(area('small'), last),
+    arMedium: ar(area('medium'), last),
+    arLarge: ar(area('large'), last),
+  };
+}
+
+/** AP and AR per category over all areas, at the most detections. */
+export function scoreCategories(
+  curves: CocoCurves,
+  parameters: Required<CocoParameters>,
+  categories: readonly CocoCategory[],
+): CocoCategoryScore[] {
+  const area = parameters.areaRanges.findIndex((range) => range.name === 'all');
+  const m = parameters.maxDetections.length - 1;
+  const threshold = (value: number): number => parameters.iouThresholds.findIndex((t) => Math.abs(t - value) < 1e-9);
+  return categories.map((category, k) => ({
+    categoryId: category.id,
+    name: category.name,
+    ap: meanPrecision(curves, { threshold: undefined, category: k, area, maxDetections: m }),
+    ap50: meanPrecision(curves, { threshold: threshold(0.5), category: k, area, maxDetections: m }),
+    ap75: meanPrecision(curves, { threshold: threshold(0.75), category: k, area, maxDetections: m }),
+    ar: meanRecall(curves, k, area, m),
+  }));
+}
+
+interface Selection {
+  /** All thresholds where undefined; an index of -1 selects nothing. */
+  readonly threshold: number | undefined;
+  readonly category: number | undefined;
+  readonly area: number;
+  readonly maxDetections: number;
+}
+
+function meanPrecision(curves: CocoCurves, selection: Selection): number {
+  const { thresholds: T, recalls: R, categories: K, areas: A, maxDetections: M } = curves.shape;
+  const { threshold, category, area: a, maxDetections: m } = selection;
+  if (threshold === -1 || a === -1 || m === -1) return Number.NaN;
+  let sum = 0;
+  let count = 0;
+  const fromT = threshold ?? 0;
+  const toT = threshold === undefined ? T : threshold + 1;
+  for (let t = fromT; t < toT; t += 1) {
+    for (let r = 0; r < R; r += 1) {
+      for (let k = category ?? 0; k < (category === undefined ? K : category + 1); k += 1) {
+        const value = curves.precision[(((t * R + r) * K + k) * A + a) * M + m]!;
+        if (value < 0) continue;
+        sum += value;
+        count += 1;
+      }
+    }
+  }
+  return count === 0 ? Number.NaN : sum / count;
+}
+
+function meanRecall(curves: CocoCurves, category: number | undefined, a: number, m: number): number {
+  const { thresholds: T, categories: K, areas: A, maxDetections: M } = curves.shape;
+  if (a === -1) return Number.NaN;
+  let sum = 0;
+  let count = 0;
+  for (let t = 0; t < T; t += 1) {
+    for (let k = category ?? 0; k < (category === undefined ? K : category + 1); k += 1) {
+      const value = curves.recall[((t * K + k) * A + a) * M + m]!;
+      if (value < 0) continue;
+      sum += value;
+      count += 1;
+    }
+  }
+  return count === 0 ? Number.NaN : sum / count;
+}
