@@ -49,3 +49,16 @@ export {
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from './checkpoint/safetensors.ts';
 export { readTorchCheckpoint, type TorchCheckpoint } from './checkpoint/torch-checkpoint.ts';
 export { type TorchValue, writeTorchCheckpoint } from './checkpoint/torch-writer.ts';
+export {
+  microsoftDomain,
+  type OnnxAttribute,
+  type OnnxFloat,
+  onnxFloat,
+  onnxFloats,
+  OnnxGraphBuilder,
+  onnxGraphDefaults,
+  type OnnxGraphOptions,
+  type OnnxValue,
+} from './onnx/onnx-graph-builder.ts';
+export { type OnnxModel, readOnnxModel } from './onnx/onnx-reader.ts';
+export type { OnnxDimension, OnnxValueInfo } from './onnx/onnx-types.ts';
