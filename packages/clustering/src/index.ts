@@ -1,1 +1,10 @@
-export {};
+export type { ClusteringEngine, LoadedPoints, Metric, NearestTwo } from './engine.ts';
+export type { EmptyClusterPolicy } from './empty-clusters.ts';
+export { faissEngine, type FaissModule } from './faiss-engine.ts';
+export type { KMeansStart } from './initial-centroids.ts';
+export { kMeans, kMeansDefaults, type KMeansOptions, type KMeansResult } from './kmeans.ts';
+export { torchRandomPermutation } from './mersenne-twister.ts';
+export { mlKmeansEngine } from './ml-kmeans-engine.ts';
+export { normalizeRows } from './points.ts';
+export { typedArraysEngine } from './typed-arrays-engine.ts';
+export { wasmEngine, wasmEngineDefaults, type WasmEngineOptions } from './wasm-engine.ts';

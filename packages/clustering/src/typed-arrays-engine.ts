@@ -1,0 +1,44 @@
+import { emptyNearestTwo, scoreBias, type ClusteringEngine, type LoadedPoints } from './engine.ts';
+
+/** Readable baseline: plain float64 loops over typed arrays, one thread, nothing to build. */
+export function typedArraysEngine(): ClusteringEngine {
+  return {
+    name: 'typed-arrays',
+    exact: false,
+    load(points, n, dim, metric): Promise<LoadedPoints> {
+      return Promise.resolve({
+        nearestTwo(centroids, k, rows) {
+          const bias = scoreBias(centroids, k, dim, metric);
+          const m = rows?.length ?? n;
+          const out = emptyNearestTwo(m);
+          for (let i = 0; i < m; i += 1) {
+            const at = (rows?.[i] ?? i) * dim;
+            let best = -1;
+            let second = -1;
+            let bestScore = -Infinity;
+            let secondScore = -Infinity;
+            for (let c = 0; c < k; c += 1) {
+              let score = bias[c]!;
+              for (let j = 0, p = c * dim; j < dim; j += 1, p += 1) score += points[at + j]! * centroids[p]!;
+              if (best < 0 || score > bestScore) {
+                second = best;
+                secondScore = bestScore;
+                best = c;
+                bestScore = score;
+              } else if (second < 0 || score > secondScore) {
+                second = c;
+                secondScore = score;
+              }
+            }
+            out.best[i] = best;
+            out.bestScore[i] = bestScore;
+            out.second[i] = second;
+            out.secondScore[i] = secondScore;
+          }
+          return Promise.resolve(out);
+        },
+        dispose: () => Promise.resolve(),
+      });
+    },
+  };
+}
