@@ -16,3 +16,25 @@ export {
   type GroundTruthInstance,
 } from './coco-tables.ts';
 export { packMasks, type RunTable } from './run-table.ts';
+export { assignHungarian, type Assignment } from './hungarian.ts';
+export { labelBoundary } from './label-boundary.ts';
+export { readPanopticJson, type PanopticAnnotation, type PanopticDataset } from './panoptic-json.ts';
+export {
+  PanopticQuality,
+  panopticScore,
+  type PanopticAverage,
+  type PanopticCategory,
+  type PanopticClassScore,
+  type PanopticImage,
+  type PanopticMode,
+  type PanopticReport,
+  type PanopticScore,
+  type PanopticSegment,
+} from './panoptic-quality.ts';
+export {
+  SemanticConfusion,
+  semanticDefaults,
+  type SemanticClassScore,
+  type SemanticOptions,
+  type SemanticReport,
+} from './semantic-confusion.ts';
