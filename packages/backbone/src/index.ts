@@ -1,1 +1,13 @@
-export {};
+export { imagenetNormalization, normalizePixels, type PixelNormalization } from './imagenet-normalization.ts';
+export { createOnnxSession, type OnnxSession, onnxSessionDefaults, type OnnxSessionOptions } from './onnx-session.ts';
+export { positionTokens } from './vit/position-embedding.ts';
+export {
+  parameterShapes,
+  readVit,
+  type VitArchitecture,
+  type VitParameter,
+  type VitReadOptions,
+  type VitWeights,
+} from './vit/vit-architecture.ts';
+export { createVitBackbone, VitBackbone, vitBackboneDefaults, type VitBackboneOptions } from './vit/vit-backbone.ts';
+export { vitGraph, vitGraphDefaults, type VitGraphOptions, type VitOutput } from './vit/vit-graph.ts';

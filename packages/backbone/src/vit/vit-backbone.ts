@@ -1,0 +1,121 @@
+import {
+  assertImage,
+  U2SegError,
+  type Backbone,
+  type BackboneInfo,
+  type PatchFeatures,
+  type RgbImage,
+} from '@u2seg/core';
+import { decodeFloat16 } from '@u2seg/interchange';
+import type { HostTensor } from '@u2seg/core';
+import { normalizePixels } from '../imagenet-normalization.ts';
+import { createOnnxSession, type OnnxSession } from '../onnx-session.ts';
+import { positionTokens } from './position-embedding.ts';
+import type { VitWeights } from './vit-architecture.ts';
+import { vitGraph, type VitOutput } from './vit-graph.ts';
+
+export interface VitBackboneOptions {
+  /** Which tensor of the last block describes a patch; MaskCut uses the keys. */
+  readonly feature?: 'key' | 'query' | 'value' | 'tokens';
+  /** Whether to compute the CLS token too, which costs the last block's attention and MLP. */
+  readonly cls?: boolean;
+  /** Threads of one run; 0 lets onnxruntime take the physical cores. */
+  readonly threads?: number;
+  /** See `vitGraph`. */
+  readonly attention?: 'fused' | 'spelled-out';
+}
+
+/** Keys and CLS token, onnxruntime's choice of threads. */
+export const vitBackboneDefaults: Required<VitBackboneOptions> = {
+  feature: 'key',
+  cls: true,
+  threads: 0,
+  attention: 'fused',
+};
+
+/**
+ * Loads a vision transformer as a {@link Backbone}.
+ *
+ * @param identity - name, licence and checksum of the weights, for reports
+ * @throws U2SegError `unavailable` when onnxruntime-node cannot be loaded
+ */
+export async function createVitBackbone(
+  weights: VitWeights,
+  identity: Pick<BackboneInfo, 'name' | 'license' | 'weightsSha256'>,
+  options: VitBackboneOptions = {},
+): Promise<VitBackbone> {
+  const settings = { ...vitBackboneDefaults, ...options };
+  const outputs: VitOutput[] = settings.cls ? ['cls', settings.feature] : [settings.feature];
+  const graph = vitGraph(weights, { outputs, attention: settings.attention, metadata: { license: identity.license } });
+  const session = await createOnnxSession(graph, { threads: settings.threads, source: identity.name });
+  return new VitBackbone(weights, session, identity, settings);
+}
+
+/** A loaded vision transformer. */
+export class VitBackbone implements Backbone {
+  readonly info: BackboneInfo;
+  readonly #weights: VitWeights;
+  readonly #session: OnnxSession;
+  readonly #options: Required<VitBackboneOptions>;
+  #positions: { readonly gridH: number; readonly gridW: number; readonly tensor: HostTensor } | undefined;
+
+  constructor(
+    weights: VitWeights,
+    session: OnnxSession,
+    identity: Pick<BackboneInfo, 'name' | 'license' | 'weightsSha256'>,
+    options: Required<VitBackboneOptions>,
+  ) {
+    const { dim, patchSize } = weights.architecture;
+    this.info = {
+      name: identity.name,
+      dim,
+      clsDim: options.cls ? dim : 0,
+      patchSize,
+      license: identity.license,
+      weightsSha256: identity.weightsSha256,
+    };
+    this.#weights = weights;
+    this.#session = session;
+    this.#options = options;
+  }
+
+  async extract(image: RgbImage): Promise<PatchFeatures> {
+    assertImage('VitBackbone.extract', image);
+    const { dim, patchSize, registers } = this.#weights.architecture;
+    const { height, width } = image;
+    if (height % patchSize !== 0 || width % patchSize !== 0) {
+      throw new U2SegError(
+        'shape-mismatch',
+        `VitBackbone.extract: height and width must be multiples of ${patchSize}, got ${height} x ${width}.`,
+      );
+    }
+    const gridH = height / patchSize;
+    const gridW = width / patchSize;
+    const results = await this.#session.run({
+      pixels: { data: normalizePixels(image), shape: [1, 3, height, width], type: 'float32' },
+      positions: this.#positionsFor(gridH, gridW),
+    });
+    const features = toFloats(results[this.#options.feature]!).subarray((1 + registers) * dim);
+    const cls = results['cls'];
+    return { data: features, gridH, gridW, dim, patchSize, ...(cls === undefined ? {} : { cls: toFloats(cls) }) };
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.dispose();
+  }
+
+  /** The interpolated embedding of the last grid is kept: photos of one run mostly share their size. */
+  #positionsFor(gridH: number, gridW: number): HostTensor {
+    if (this.#positions?.gridH !== gridH || this.#positions.gridW !== gridW) {
+      const { dim, registers } = this.#weights.architecture;
+      const data = positionTokens(this.#weights, gridH, gridW);
+      const tensor: HostTensor = { data, shape: [1, 1 + registers + gridH * gridW, dim], type: 'float32' };
+      this.#positions = { gridH, gridW, tensor };
+    }
+    return this.#positions.tensor;
+  }
+}
+
+function toFloats(tensor: HostTensor): Float32Array {
+  return tensor.type === 'float16' ? decodeFloat16(tensor.data as Uint16Array) : (tensor.data as Float32Array);
+}
