@@ -90,8 +90,8 @@ export class AssignKernel {
   }
 }
 
-/** Points resident in WASM memory for k-means++: squared distance of each to the nearest chosen centre. */
-export class SeedingKernel {
+/** Points resident in WASM memory: squared distance of each to the nearest chosen centre, for k-means++ and kNN. */
+export class DistanceKernel {
   readonly #wasm: AssignExports;
   readonly #n: number;
   readonly #dim: number;
@@ -110,6 +110,12 @@ export class SeedingKernel {
     const floats = new Float32Array(this.#wasm.memory.buffer);
     floats.set(points.subarray(0, n * dim), heapStart / 4);
     floats.fill(Infinity, this.#nearest / 4, this.#nearest / 4 + n);
+  }
+
+  /** [N] squared distances to point `row` alone; a view that the next call changes. */
+  distancesTo(row: number): Float32Array {
+    new Float32Array(this.#wasm.memory.buffer).fill(Infinity, this.#nearest / 4, this.#nearest / 4 + this.#n);
+    return this.addCenter(row);
   }
 
   /** [N] squared distances after `row` has become a centre too; a view that the next call changes. */

@@ -1,5 +1,5 @@
 import { assertLength, permutation, sampleWithoutReplacement, U2SegError, type Rng } from '@u2seg/core';
-import { SeedingKernel } from './assign-kernel.ts';
+import { DistanceKernel } from './assign-kernel.ts';
 import { gatherRows } from './assignment.ts';
 import { drawByWeight } from './empty-clusters.ts';
 import { torchRandomPermutation } from './mersenne-twister.ts';
@@ -61,7 +61,7 @@ function kMeansPlusPlus(points: Float32Array, n: number, dim: number, k: number,
   const sampleSize = Math.min(n, k * seedingPointsPerCluster);
   const sampled = sampleSize === n ? undefined : Int32Array.from(sampleWithoutReplacement(n, sampleSize, rng));
   const sample = sampled === undefined ? points : gatherRows(points, sampled, dim);
-  const kernel = new SeedingKernel(sample, sampleSize, dim);
+  const kernel = new DistanceKernel(sample, sampleSize, dim);
   const chosen = new Int32Array(k);
   chosen[0] = Math.floor(rng() * sampleSize);
   let distances = kernel.addCenter(chosen[0]);

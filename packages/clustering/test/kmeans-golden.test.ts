@@ -1,6 +1,13 @@
 import { golden, type GoldenTensor } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { kMeans, torchRandomPermutation, typedArraysEngine, wasmEngine } from '@u2seg/clustering';
+import {
+  clusterInstances,
+  kMeans,
+  knnMeanSquaredDistance,
+  torchRandomPermutation,
+  typedArraysEngine,
+  wasmEngine,
+} from '@u2seg/clustering';
 
 interface FaissStat {
   readonly obj: number;
@@ -15,6 +22,8 @@ interface Summary {
   readonly D: number;
   readonly niter: number;
   readonly runs: Readonly<Record<string, Run>>;
+  readonly u2seg_empty_keops_cpu: { readonly nan_rows_final: readonly number[] };
+  readonly u2seg: { readonly K: number; readonly Niter: number; readonly seed: number };
 }
 
 const folder = golden('kmeans');
@@ -67,9 +76,43 @@ describe.each(runs)('golden k-means %s', (name, run) => {
 });
 
 describe.skipIf(folder === undefined)('golden k-means of U2Seg', () => {
+  const points = (): Float32Array => floats('X_f32');
+  const shape = tensors.get('X_f32')?.shape ?? [0, 0];
+  const options = { dim: shape[1]!, k: summary?.u2seg.K ?? 0, maxIterations: summary?.u2seg.Niter ?? 0 };
+  const reference = { ...options, mode: 'reference' as const, seed: summary?.u2seg.seed ?? 0 };
+
   it('draws the initial points torch draws', () => {
     const expected = ints('u2seg_init_index_i32');
-    const n = tensors.get('X_f32')!.shape[0]!;
-    expect(torchRandomPermutation(n, 0).slice(0, expected.length)).toEqual(expected);
+    expect(torchRandomPermutation(shape[0]!, reference.seed).slice(0, expected.length)).toEqual(expected);
+  });
+
+  it('clusters instances to its labels and centroids', async () => {
+    const byOwnDraw = await clusterInstances(points(), reference);
+    const byGivenRows = await clusterInstances(points(), { ...reference, startRows: ints('u2seg_init_index_i32') });
+    expect(byOwnDraw.assignments).toEqual(ints('u2seg_labels_i32'));
+    expect(byOwnDraw.centroids).toBeAllClose(floats('u2seg_centroids_f32'), { atol: 1e-5 });
+    expect(byGivenRows.assignments).toEqual(byOwnDraw.assignments);
+  });
+
+  it('lets an empty cluster turn NaN and never chooses it again', async () => {
+    const [to, from] = ints('u2seg_empty_X_changed_row_i32');
+    const changed = points().slice();
+    changed.copyWithin(to! * options.dim, from! * options.dim, (from! + 1) * options.dim);
+    const result = await clusterInstances(changed, { ...reference, startRows: ints('u2seg_init_index_i32') });
+    const expected = floats('u2seg_empty_keops_centroids_f32').slice();
+    // The file holds a finite placeholder in the rows that are NaN.
+    for (const row of summary!.u2seg_empty_keops_cpu.nan_rows_final) {
+      expected.fill(NaN, row * options.dim, (row + 1) * options.dim);
+    }
+    expect(result.assignments).toEqual(ints('u2seg_empty_keops_labels_i32'));
+    expect(result.centroids).toBeAllClose(expected, { atol: 1e-5 });
+  });
+
+  it('estimates its density', () => {
+    const name = [...tensors.keys()].find((key) => /^u2seg_knn\d+_mean/u.test(key))!;
+    const neighbors = Number(/knn(\d+)/u.exec(name)![1]);
+    expect(knnMeanSquaredDistance(points(), { dim: options.dim, neighbors })).toBeAllClose(floats(name), {
+      ofMax: 2e-6,
+    });
   });
 });
