@@ -1,0 +1,46 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { clipGradient } from './clip-gradient.ts';
+import { parameterSettings, type ModelParameter } from './model-parameters.ts';
+import { zerosLike, type Optimizer, type OptimizerOptions } from './optimizer.ts';
+
+export interface SgdOptions extends OptimizerOptions {
+  readonly momentum?: number;
+}
+
+/** detectron2's optimizer with the values of U2Seg and CutLER. */
+export const sgdDefaults: { readonly momentum: number; readonly clipNorm: number } = { momentum: 0.9, clipNorm: 1 };
+
+/**
+ * Stochastic gradient descent with momentum, not Nesterov's, as torch defines it.
+ *
+ * Per parameter: clip the gradient, add `weightDecay` times the parameter, `velocity = momentum * velocity + gradient`, then
+ * `parameter -= lr * velocity`.
+ *
+ * @param options - `clipNorm: Infinity` turns clipping off
+ */
+export function sgd(parameters: readonly ModelParameter[], options: SgdOptions = {}): Optimizer {
+  const { momentum, clipNorm, ...rules } = { ...sgdDefaults, ...options };
+  const state = zerosLike(parameters, 'velocity');
+  const settings = parameters.map((parameter) => parameterSettings(parameter, rules));
+  const optimizer: Optimizer = {
+    state,
+    steps: 0,
+    step(gradients, lr) {
+      parameters.forEach(({ name, variable }, i) => {
+        const gradient = gradients[name];
+        if (gradient === undefined) return;
+        const { weightDecay, lrFactor } = settings[i]!;
+        const velocity = state.get(`velocity.${name}`)!;
+        tf.tidy(() => {
+          let update = Number.isFinite(clipNorm) ? clipGradient(gradient, clipNorm) : gradient;
+          if (weightDecay !== 0) update = tf.add(update, tf.mul(variable, weightDecay));
+          velocity.assign(tf.add(tf.mul(velocity, momentum), update));
+          variable.assign(tf.sub(variable, tf.mul(velocity, lr * lrFactor)));
+        });
+      });
+      optimizer.steps += 1;
+    },
+    dispose: () => state.forEach((variable) => variable.dispose()),
+  };
+  return optimizer;
+}

@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { loadTfBackend } from '../../heads/src/tf/load-backend.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  adamW,
+  clipGradient,
+  ema,
+  parameterSettings,
+  preciseBatchNorm,
+  sgd,
+  type ModelParameter,
+} from '../src/index.ts';
+
+beforeAll(async () => {
+  await loadTfBackend('cpu');
+});
+
+const parameter = (name: string, values: number[], role: ModelParameter['role'] = 'weight'): ModelParameter => ({
+  name,
+  variable: tf.variable(tf.tensor1d(values)),
+  role,
+});
+
+describe('parameterSettings', () => {
+  it('spares normalization layers from decay, and their offsets unless a decay for offsets is given', () => {
+    const rules = { weightDecay: 0.1, weightDecayNorm: 0 };
+    expect(parameterSettings(parameter('a.weight', [1]), rules)).toEqual({ weightDecay: 0.1, lrFactor: 1 });
+    expect(parameterSettings(parameter('a.bias', [1], 'bias'), rules).weightDecay).toBe(0.1);
+    expect(parameterSettings(parameter('a.norm.bias', [1], 'norm'), rules).weightDecay).toBe(0);
+    const biased = { ...rules, weightDecayBias: 0.3, biasLrFactor: 2, lrFactors: { 'a.': 5 } };
+    expect(parameterSettings(parameter('a.norm.bias', [1], 'norm'), biased)).toEqual({
+      weightDecay: 0.3,
+      lrFactor: 10,
+    });
+    expect(parameterSettings(parameter('b.norm.weight', [1], 'norm'), biased)).toEqual({ weightDecay: 0, lrFactor: 1 });
+  });
+});
+
+describe('clipGradient', () => {
+  it('leaves a short gradient and scales a long one to the norm', () => {
+    expect(clipGradient(tf.tensor1d([0.3, 0.4]), 1).dataSync()).toBeAllClose([0.3, 0.4], { rtol: 1e-6 });
+    expect(clipGradient(tf.tensor1d([3, 4]), 1).dataSync()).toBeAllClose([0.6, 0.8], { rtol: 1e-6 });
+    expect(clipGradient(tf.tensor1d([0, 0]), 1).dataSync()).toBeAllClose([0, 0]);
+  });
+});
+
+describe('sgd', () => {
+  it('follows torch.optim.SGD over two steps, worked by hand', () => {
+    const p = parameter('w', [1]);
+    const optimizer = sgd([p], { momentum: 0.9, clipNorm: Number.POSITIVE_INFINITY, weightDecay: 0.1 });
+    optimizer.step({ w: tf.tensor1d([2]) }, 0.5);
+    // g = 2 + 0.1 * 1 = 2.1; v = 2.1; w = 1 - 1.05 = -0.05
+    expect(p.variable.dataSync()).toBeAllClose([-0.05], { atol: 1e-6 });
+    optimizer.step({ w: tf.tensor1d([1]) }, 0.5);
+    // g = 1 - 0.005 = 0.995; v = 1.89 + 0.995 = 2.885; w = -0.05 - 1.4425
+    expect(p.variable.dataSync()).toBeAllClose([-1.4925], { atol: 1e-6 });
+    expect(optimizer.steps).toBe(2);
+  });
+
+  it('leaves a parameter without gradient alone and keeps no tensor behind', () => {
+    const p = parameter('w', [1]);
+    const optimizer = sgd([p]);
+    const gradient = tf.tensor1d([1]);
+    const before = tf.memory().numTensors;
+    optimizer.step({}, 0.5);
+    expect([...p.variable.dataSync()]).toEqual([1]);
+    optimizer.step({ w: gradient }, 0.5);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('adamW', () => {
+  it('moves by the learning rate at the first step, after the decay', () => {
+    const p = parameter('w', [1, -1]);
+    adamW([p], { weightDecay: 0.5, clipNorm: Number.POSITIVE_INFINITY }).step({ w: tf.tensor1d([3, -0.1]) }, 0.1);
+    expect(p.variable.dataSync()).toBeAllClose([0.95 - 0.1, -0.95 + 0.1], { rtol: 1e-5 });
+  });
+});
+
+describe('ema', () => {
+  it('averages parameters, copies buffers and swaps back', async () => {
+    const p = parameter('w', [1]);
+    const buffer = { name: 'mean', variable: tf.variable(tf.tensor1d([0]), false) };
+    const average = ema([p], [buffer], 0.5);
+    p.variable.assign(tf.tensor1d([3]));
+    buffer.variable.assign(tf.tensor1d([7]));
+    average.update();
+    await average.within(async () => {
+      expect([...p.variable.dataSync()]).toEqual([2]);
+      expect([...buffer.variable.dataSync()]).toEqual([7]);
+    });
+    expect([...p.variable.dataSync()]).toEqual([3]);
+  });
+});
+
+describe('preciseBatchNorm', () => {
+  it('puts the mean of the batches in place of the running averages', async () => {
+    const running = { name: 'mean', variable: tf.variable(tf.tensor1d([100]), false) };
+    const batches = [1, 2, 6];
+    await preciseBatchNorm([running], 0.1, batches.length, async (i) => {
+      running.variable.assign(tf.add(tf.mul(running.variable, 0.9), batches[i]! * 0.1));
+    });
+    expect(running.variable.dataSync()).toBeAllClose([3], { rtol: 1e-5 });
+    await expect(preciseBatchNorm([running], 0.1, 0, async () => {})).rejects.toThrow('at least 1');
+  });
+});
