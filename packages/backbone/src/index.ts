@@ -11,3 +11,13 @@ export {
 } from './vit/vit-architecture.ts';
 export { createVitBackbone, VitBackbone, vitBackboneDefaults, type VitBackboneOptions } from './vit/vit-backbone.ts';
 export { vitGraph, vitGraphDefaults, type VitGraphOptions, type VitOutput } from './vit/vit-graph.ts';
+export { createOnnxExtractor, type OnnxExtractorDeclaration, parseExtractorDeclaration } from './onnx-extractor.ts';
+export { createResnetBackbone, resnetBackboneDefaults, type ResnetBackboneOptions } from './resnet/resnet-backbone.ts';
+export {
+  resnetGraph,
+  resnetGraphDefaults,
+  type ResnetGraphOptions,
+  type ResnetOutput,
+  type ResnetStage,
+} from './resnet/resnet-graph.ts';
+export { type Bottleneck, type FoldedConvolution, readResnet, type ResnetWeights } from './resnet/resnet-weights.ts';
