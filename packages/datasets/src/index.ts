@@ -26,4 +26,17 @@ export {
   type PhotoListing,
   type SkippedFile,
 } from './list-photos.ts';
+export { decodePngSamples, type PngSamples } from './png-decode.ts';
+export { encodePngSamples } from './png-encode.ts';
+export { interpolateBilinear, interpolateNearest, type FieldShape } from './interpolate.ts';
+export { normalizeImagenet, imagenetMean, imagenetStd } from './normalize.ts';
+export {
+  resizePillow,
+  resizePillowDefaults,
+  resizePillowGray,
+  type GrayImage,
+  type PillowFilter,
+  type ResizePillowOptions,
+} from './resize-pillow.ts';
+export { resizeShortestEdgeShape } from './resize-shape.ts';
 export type { ImageSource } from './read-source.ts';

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import type { RgbImage } from '@u2seg/core';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodeImage, encodeJpeg, encodePng, readImageHeader } from '../src/index.ts';
+import { decodeImage, encodeJpeg, encodePng, readImageHeader } from '@u2seg/datasets';
 import { tempFolder } from './temp-folder.ts';
 
 const folder = tempFolder();

@@ -12,8 +12,8 @@ import {
   readPanopticPng,
   writeLabelPng,
   writePanopticPng,
-} from '../src/index.ts';
-import { decodePngSamples } from '../src/png-decode.ts';
+} from '@u2seg/datasets';
+import { decodePngSamples } from '@u2seg/datasets';
 import { tempFolder } from './temp-folder.ts';
 
 const folder = tempFolder();

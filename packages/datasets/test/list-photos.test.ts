@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listPhotos } from '../src/index.ts';
+import { listPhotos } from '@u2seg/datasets';
 import { tempFolder } from './temp-folder.ts';
 
 const base = tempFolder();
