@@ -1,1 +1,72 @@
-export {};
+export { anchorDefaults, cellAnchors, gridAnchors, pyramidAnchors, type AnchorOptions } from './boxes/anchors.ts';
+export { cropAndResizeMasks, maskBox } from './boxes/bit-masks.ts';
+export {
+  boxAreas,
+  clipBoxes,
+  concatBoxes,
+  nonemptyBoxes,
+  pairwiseIou,
+  takeBoxes,
+  takeRows,
+  type BoxArray,
+} from './boxes/box-array.ts';
+export { applyDeltas, boxDeltas, deltaClamp, type DeltaWeights } from './boxes/box-transform.ts';
+export { assignLevels } from './boxes/level-assignment.ts';
+export { matchPredictions, type Matches, type MatcherOptions } from './boxes/matcher.ts';
+export { batchedNms, descendingOrder, topIndices } from './boxes/nms.ts';
+export { pasteMasks, pasteSoftMasks } from './boxes/paste-masks.ts';
+export {
+  sizeDivisor,
+  type BoxHeadConfig,
+  type DetectorConfig,
+  type FpnConfig,
+  type MaskHeadConfig,
+  type NormKind,
+  type PanopticConfig,
+  type PhaseCount,
+  type ResnetConfig,
+  type RoiConfig,
+  type RoiStage,
+  type RpnConfig,
+  type SemanticHeadConfig,
+} from './detector/config.ts';
+export { parseDetectron2Config } from './detector/detectron2-config.ts';
+export { dropLossWeights } from './detector/drop-loss.ts';
+export {
+  PanopticCascadeModel,
+  type InferOptions,
+  type TrainCounts,
+  type TrainForward,
+  type TrainForwardOptions,
+  type TrainGradients,
+} from './detector/model.ts';
+export { combinePanoptic, type PanopticMap, type PanopticParts, type PanopticSegment } from './detector/panoptic.ts';
+export {
+  parameterSpecs,
+  type Initializer,
+  type ParameterLayout,
+  type ParameterSpec,
+} from './detector/parameter-specs.ts';
+export { runtimeShape, toDisk, toRuntime, type LaidOut } from './detector/parameter-layout.ts';
+export { ParameterStore } from './detector/parameter-store.ts';
+export type { InstancePrediction, Prediction } from './detector/prediction.ts';
+export { cascadeStages, cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from './detector/presets.ts';
+export type { ImageSize, Proposals } from './detector/proposals.ts';
+export type { LabelledRegions } from './detector/roi-targets.ts';
+export {
+  describeReport,
+  loadStateDict,
+  stateDict,
+  type CheckpointTensor,
+  type LoadStateDictOptions,
+  type ShapeMismatch,
+  type StateDictEntry,
+  type StateDictReport,
+  type UnmatchedName,
+} from './detector/state-dict.ts';
+export type { TrainInstances, TrainSample } from './detector/train-sample.ts';
+export { loadTfBackend, tfBackendOrder, type TfBackend, type TfBackendName } from './tf/load-backend.ts';
+export { roiAlign } from './tf/roi-align.ts';
+export type { RoiAlignOptions } from './tf/roi-align-kernel.ts';
+export type { RoiBatch } from './tf/roi-batch.ts';
+export { withinScope } from './tf/within-scope.ts';

@@ -1,0 +1,235 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { assertImage, SeededRng, U2SegError, type RgbImage } from '@u2seg/core';
+import type { BatchStatistics } from '../tf/batch-norm.ts';
+import { withinScope } from '../tf/within-scope.ts';
+import { concatBoxes } from '../boxes/box-array.ts';
+import { cascadeLosses } from './cascade-training.ts';
+import type { DetectorConfig } from './config.ts';
+import { featurePyramid, type Pyramid } from './fpn.ts';
+import { detect, proposeRegions } from './inference.ts';
+import type { ForwardPass } from './layers.ts';
+import { maskLoss } from './mask-training.ts';
+import { combinePanoptic } from './panoptic.ts';
+import { ParameterStore } from './parameter-store.ts';
+import { finishInstances, finishSemantic, type Prediction } from './prediction.ts';
+import { imageBatch } from './preprocess.ts';
+import { levelAnchors, selectProposals, type ImageSize, type Proposals } from './proposals.ts';
+import { resnet } from './resnet.ts';
+import { sampleRegions, type LabelledRegions } from './roi-targets.ts';
+import { rpnHead } from './rpn-head.ts';
+import { anchorTargets, rpnLosses } from './rpn-training.ts';
+import { RunningStatistics } from './running-statistics.ts';
+import { semanticLogits } from './semantic-head.ts';
+import { semanticLoss } from './semantic-training.ts';
+import { assertTrainSample, type TrainSample } from './train-sample.ts';
+
+/** What decides a training forward pass besides the batch. */
+export interface TrainForwardOptions {
+  /** Draws the sampled anchors and proposals; its state after the call belongs in a checkpoint. */
+  readonly rng: SeededRng;
+  /** Anchor labels to use instead of sampled ones, one array an image, levels p2 to p6 concatenated. */
+  readonly anchorLabels?: readonly Int8Array[];
+  /** Fold the batch's statistics into the running ones (default true). */
+  readonly updateStatistics?: boolean;
+}
+
+/** Counts of a training forward pass, for logs and tests. */
+export interface TrainCounts {
+  /** Per image. */
+  readonly proposals: readonly number[];
+  readonly sampledRegions: readonly number[];
+  readonly foregroundRegions: readonly number[];
+  readonly positiveAnchors: readonly number[];
+  readonly negativeAnchors: readonly number[];
+}
+
+export interface TrainForward {
+  /** Weighted losses by detectron2's names: `loss_sem_seg`, `loss_rpn_cls`, `loss_cls_stage0`, ... */
+  readonly losses: Readonly<Record<string, tf.Scalar>>;
+  /** Their sum. */
+  readonly total: tf.Scalar;
+  readonly counts: TrainCounts;
+  readonly proposals: readonly Proposals[];
+  readonly regions: readonly LabelledRegions[];
+}
+
+export interface TrainGradients {
+  readonly losses: Readonly<Record<string, number>>;
+  readonly total: number;
+  readonly counts: TrainCounts;
+  readonly proposals: readonly Proposals[];
+  readonly regions: readonly LabelledRegions[];
+  /** One a trainable parameter, in its run-time layout, zeros where the loss does not reach; the caller disposes them. */
+  readonly gradients: Map<string, tf.Tensor>;
+}
+
+export interface InferOptions {
+  /** Size of the result; default the input's. */
+  readonly output?: ImageSize;
+}
+
+/**
+ * Mask R-CNN, Cascade Mask R-CNN or Panoptic Cascade Mask R-CNN on ResNet and FPN, on the current TensorFlow.js
+ * backend. Parameters carry detectron2's names.
+ */
+export class PanopticCascadeModel {
+  readonly config: DetectorConfig;
+  readonly store: ParameterStore;
+  readonly #running: RunningStatistics;
+
+  constructor(config: DetectorConfig, store: ParameterStore) {
+    this.config = config;
+    this.store = store;
+    this.#running = new RunningStatistics(store);
+  }
+
+  /** A network with fresh parameters; same seed, same parameters. */
+  static create(config: DetectorConfig, options: { readonly seed: number }): PanopticCascadeModel {
+    return new PanopticCascadeModel(config, ParameterStore.initialize(config, options.seed));
+  }
+
+  /** Trainable variables by name; their values may be assigned. */
+  parameters(): Map<string, tf.Variable> {
+    return this.store.trainable();
+  }
+
+  /** Running statistics, counters and frozen weights by name. */
+  buffers(): Map<string, tf.Variable> {
+    return this.store.buffers();
+  }
+
+  /** Backbone and pyramid of a normalized batch: [B, H, W, 3] -> p2 to p6. */
+  pyramid(images: tf.Tensor4D, pass: ForwardPass = this.#inferencePass()): Pyramid {
+    return featurePyramid(pass, this.config.fpn, resnet(pass, this.config.resnet, images));
+  }
+
+  /**
+   * All losses of a batch. Call it inside `tf.tidy` or `tf.variableGrads`; {@link gradients} does so.
+   *
+   * @throws U2SegError `shape-mismatch` or `wrong-usage` for a sample whose parts do not agree
+   * @throws U2SegError `not-converged` if a prediction is not finite
+   */
+  forwardTrain(batch: readonly TrainSample[], options: TrainForwardOptions): TrainForward {
+    const { config } = this;
+    if (batch.length === 0) throw new U2SegError('wrong-usage', 'forwardTrain: the batch is empty.');
+    for (const [i, sample] of batch.entries()) {
+      assertTrainSample(`forwardTrain: sample ${i}`, sample, config.semantic !== undefined);
+    }
+    const collected = new Map<string, BatchStatistics>();
+    const pass: ForwardPass = {
+      parameters: this.store,
+      training: true,
+      onStatistics: (layer, statistics) => this.#running.collect(collected, layer, statistics),
+    };
+    try {
+      const pyramid = this.pyramid(
+        imageBatch(
+          batch.map((sample) => sample.image),
+          config,
+        ),
+        pass,
+      );
+      const losses: Record<string, tf.Scalar> = {};
+      if (config.semantic !== undefined) {
+        const logits = semanticLogits(pass, config.semantic, pyramid);
+        losses['loss_sem_seg'] = semanticLoss(logits, batch, config.semantic);
+      }
+      const levels = rpnHead(pass, pyramid);
+      const anchors = levelAnchors(levels, config.rpn);
+      const allAnchors = concatBoxes(anchors);
+      const targets = batch.map((sample, i) =>
+        anchorTargets(allAnchors, sample, config.rpn, options.rng, options.anchorLabels?.[i]),
+      );
+      Object.assign(losses, rpnLosses(levels, anchors, targets, batch, config.rpn));
+      const predictions = levels.map(({ objectness, deltas }) => ({
+        logits: objectness.dataSync() as Float32Array,
+        deltas: deltas.dataSync() as Float32Array,
+      }));
+      const proposals = selectProposals(
+        predictions,
+        anchors,
+        batch.map((sample) => sample.image),
+        config.rpn,
+        'train',
+      );
+      const regions = batch.map((sample, i) => sampleRegions(proposals[i]!.boxes, sample, config.roi, options.rng));
+      Object.assign(losses, cascadeLosses(pass, config, pyramid, batch, regions));
+      losses['loss_mask'] = maskLoss(pass, config, pyramid, batch, regions);
+      if (options.updateStatistics !== false) this.#running.update(collected);
+      const count = (labels: Int8Array, label: number): number => labels.reduce((n, l) => n + Number(l === label), 0);
+      return {
+        losses,
+        total: Object.values(losses).reduce((sum, loss) => tf.add(sum, loss)),
+        counts: {
+          proposals: proposals.map(({ logits }) => logits.length),
+          sampledRegions: regions.map(({ classes }) => classes.length),
+          foregroundRegions: regions.map(({ classes }) => classes.filter((k) => k < config.roi.numClasses).length),
+          positiveAnchors: targets.map(({ labels }) => count(labels, 1)),
+          negativeAnchors: targets.map(({ labels }) => count(labels, 0)),
+        },
+        proposals,
+        regions,
+      };
+    } finally {
+      this.#running.discard(collected);
+    }
+  }
+
+  /** Losses of a batch and the gradient of their sum with respect to every trainable parameter. */
+  gradients(batch: readonly TrainSample[], options: TrainForwardOptions): TrainGradients {
+    const parameters = this.parameters();
+    let forward: TrainForward | undefined;
+    const { grads, value } = tf.variableGrads(() => {
+      forward = this.forwardTrain(batch, options);
+      for (const loss of Object.values(forward.losses)) tf.keep(loss);
+      return forward.total;
+    }, [...parameters.values()]);
+    const gradients = new Map<string, tf.Tensor>();
+    for (const [name, variable] of parameters) gradients.set(name, grads[variable.name] ?? tf.zerosLike(variable));
+    const { losses, ...rest } = forward!;
+    const values: Record<string, number> = {};
+    for (const [name, loss] of Object.entries(losses)) {
+      values[name] = loss.dataSync()[0]!;
+      loss.dispose();
+    }
+    const total = value.dataSync()[0]!;
+    value.dispose();
+    return { losses: values, total, counts: rest.counts, proposals: rest.proposals, regions: rest.regions, gradients };
+  }
+
+  /**
+   * Instances, and with a semantic branch the semantic and panoptic maps, of one image at network size.
+   *
+   * @throws U2SegError `shape-mismatch` if the image's data does not fit its size
+   */
+  infer(image: RgbImage, options: InferOptions = {}): Prediction {
+    assertImage('infer: image', image);
+    const { config } = this;
+    const output = options.output ?? { height: image.height, width: image.width };
+    const size = { height: image.height, width: image.width };
+    return withinScope((): Prediction => {
+      const pass = this.#inferencePass();
+      const pyramid = this.pyramid(imageBatch([image], config), pass);
+      const found = detect(pass, config, pyramid, proposeRegions(pass, config, pyramid, size), size);
+      const instances = finishInstances(found, size, output);
+      const result = { height: output.height, width: output.width, instances };
+      if (config.semantic === undefined) return result;
+      const logits = finishSemantic(semanticLogits(pass, config.semantic, pyramid), size, output);
+      const semantic = tf.argMax(logits, 3).dataSync() as Int32Array;
+      const { masks, scores, classes } = instances;
+      return { ...result, semantic, panoptic: combinePanoptic({ masks, scores, classes, semantic }, config.panoptic) };
+    });
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
+
+  #inferencePass(): ForwardPass {
+    return {
+      parameters: this.store,
+      training: false,
+      onStatistics: () => {},
+    };
+  }
+}

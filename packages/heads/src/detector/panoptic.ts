@@ -1,0 +1,72 @@
+import type { BinaryMask } from '@u2seg/core';
+import { descendingOrder } from '../boxes/nms.ts';
+import type { PanopticConfig } from './config.ts';
+
+/** One segment of a panoptic map. */
+export interface PanopticSegment {
+  /** Value in the map, from 1. */
+  readonly id: number;
+  readonly isThing: boolean;
+  /** Thing cluster in [0, K), or stuff class in [1, classes). */
+  readonly category: number;
+  /** Pixels in the map. */
+  readonly area: number;
+  /** Score and row of the instance it came from; only things have one. */
+  readonly score?: number;
+  readonly instance?: number;
+}
+
+export interface PanopticMap {
+  /** [H, W] segment ids; 0 is void. */
+  readonly ids: Int32Array;
+  readonly segments: readonly PanopticSegment[];
+}
+
+/** Scored masks and a semantic map of the same image. */
+export interface PanopticParts {
+  readonly masks: readonly BinaryMask[];
+  readonly scores: Float32Array;
+  readonly classes: Int32Array;
+  /** [H, W] stuff classes; 0 stands for all things. */
+  readonly semantic: ArrayLike<number>;
+}
+
+/**
+ * Combines instances and semantics (the heuristic of Panoptic FPN): instances by descending score, skipped when too
+ * much of them is taken, then stuff classes ascending on what is left.
+ */
+export function combinePanoptic(parts: PanopticParts, config: PanopticConfig): PanopticMap {
+  const { masks, scores, classes, semantic } = parts;
+  const ids = new Int32Array(semantic.length);
+  const segments: PanopticSegment[] = [];
+  for (const instance of descendingOrder(scores)) {
+    const score = scores[instance]!;
+    if (score < config.minInstanceScore) break;
+    const { data } = masks[instance]!;
+    let total = 0;
+    let taken = 0;
+    for (let i = 0; i < data.length; i += 1) {
+      if (data[i] === 0) continue;
+      total += 1;
+      if (ids[i]! > 0) taken += 1;
+    }
+    if (total === 0 || taken / total > config.overlapThreshold) continue;
+    const id = segments.length + 1;
+    for (let i = 0; i < data.length; i += 1) if (data[i] !== 0 && ids[i] === 0) ids[i] = id;
+    segments.push({ id, isThing: true, category: classes[instance]!, area: total - taken, score, instance });
+  }
+
+  const stuffAreas = new Map<number, number>();
+  for (let i = 0; i < ids.length; i += 1) {
+    const label = semantic[i]!;
+    if (label !== 0 && ids[i] === 0) stuffAreas.set(label, (stuffAreas.get(label) ?? 0) + 1);
+  }
+  for (const label of [...stuffAreas.keys()].sort((a, b) => a - b)) {
+    const area = stuffAreas.get(label)!;
+    if (area < config.minStuffArea) continue;
+    const id = segments.length + 1;
+    for (let i = 0; i < ids.length; i += 1) if (semantic[i] === label && ids[i] === 0) ids[i] = id;
+    segments.push({ id, isThing: false, category: label, area });
+  }
+  return { ids, segments };
+}

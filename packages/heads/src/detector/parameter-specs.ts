@@ -1,0 +1,196 @@
+import type { DetectorConfig, NormKind } from './config.ts';
+
+/** How a tensor lies in a torch checkpoint, and so how it is turned for channels-last use. */
+export type ParameterLayout =
+  /** [Cout, Cin, k, k] on disk, [k, k, Cin, Cout] here. */
+  | { readonly kind: 'convolution' }
+  /** Transposed convolution: [Cin, Cout, k, k] on disk, [Cin, k * k * Cout] here. */
+  | { readonly kind: 'deconvolution' }
+  /** [out, in] on disk, [in, out] here. */
+  | { readonly kind: 'linear' }
+  /** Linear layer on a flattened map: [out, C * H * W] on disk, [H * W * C, out] here. */
+  | { readonly kind: 'linear-on-map'; readonly channels: number; readonly area: number }
+  /** As it is. */
+  | { readonly kind: 'vector' };
+
+/** Initial values: normal with a deviation, uniform within a bound, or one value. */
+export type Initializer =
+  | { readonly kind: 'normal'; readonly deviation: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'constant'; readonly value: number };
+
+export interface ParameterSpec {
+  /** Name in detectron2's state dictionary. */
+  readonly name: string;
+  /** Shape on disk. */
+  readonly shape: readonly number[];
+  readonly layout: ParameterLayout;
+  readonly init: Initializer;
+  /** Optimized; otherwise a buffer or a frozen weight. */
+  readonly trainable: boolean;
+  /** What the optimizer's weight-decay rules distinguish. */
+  readonly role: 'weight' | 'bias' | 'norm' | 'buffer';
+  /** `num_batches_tracked` is an int64 scalar on disk; everything else is float32. */
+  readonly dtype: 'float32' | 'int64';
+}
+
+const constant = (value: number): Initializer => ({ kind: 'constant', value });
+const normal = (deviation: number): Initializer => ({ kind: 'normal', deviation });
+/** `c2_msra_fill`: normal with variance 2 / fan-out. */
+const msra = (fanOut: number): Initializer => normal(Math.sqrt(2 / fanOut));
+/** `c2_xavier_fill`: uniform with variance 1 / fan-in. */
+const xavier = (fanIn: number): Initializer => ({ kind: 'uniform', bound: Math.sqrt(3 / fanIn) });
+
+/** Every tensor of the network, in the order and under the names of detectron2's state dictionary. */
+export function parameterSpecs(config: DetectorConfig): ParameterSpec[] {
+  const specs: ParameterSpec[] = [];
+  const vector = (
+    name: string,
+    size: number,
+    init: Initializer,
+    role: ParameterSpec['role'],
+    trainable = true,
+  ): void => {
+    specs.push({ name, shape: [size], layout: { kind: 'vector' }, init, trainable, role, dtype: 'float32' });
+  };
+  const norm = (name: string, size: number, kind: NormKind, trainable: boolean): void => {
+    if (kind === '') return;
+    const frozen = kind === 'FrozenBN';
+    const role = frozen ? 'buffer' : 'norm';
+    vector(`${name}.weight`, size, constant(1), role, trainable && !frozen);
+    vector(`${name}.bias`, size, constant(0), role, trainable && !frozen);
+    if (kind === 'GN') return;
+    vector(`${name}.running_mean`, size, constant(0), 'buffer', false);
+    vector(`${name}.running_var`, size, constant(1), 'buffer', false);
+    if (frozen) return;
+    specs.push({
+      name: `${name}.num_batches_tracked`,
+      shape: [],
+      layout: { kind: 'vector' },
+      init: constant(0),
+      trainable: false,
+      role: 'buffer',
+      dtype: 'int64',
+    });
+  };
+  const conv = (
+    name: string,
+    shape: readonly [number, number, number, number],
+    kind: NormKind,
+    init: Initializer,
+    trainable = true,
+  ): void => {
+    const layout = { kind: 'convolution' } as const;
+    specs.push({ name: `${name}.weight`, shape, layout, init, trainable, role: 'weight', dtype: 'float32' });
+    if (kind === '') vector(`${name}.bias`, shape[0], constant(0), 'bias', trainable);
+    norm(`${name}.norm`, shape[0], kind, trainable);
+  };
+  const linear = (name: string, out: number, input: number, init: Initializer, layout?: ParameterLayout): void => {
+    specs.push({
+      name: `${name}.weight`,
+      shape: [out, input],
+      layout: layout ?? { kind: 'linear' },
+      init,
+      trainable: true,
+      role: 'weight',
+      dtype: 'float32',
+    });
+    vector(`${name}.bias`, out, constant(0), 'bias');
+  };
+
+  const { resnet, fpn, rpn, roi, boxHead, maskHead, semantic } = config;
+  for (let level = 2; level <= 5; level += 1) {
+    const input = resnet.res2Channels * 2 ** (level - 2);
+    conv(`backbone.fpn_lateral${level}`, [fpn.channels, input, 1, 1], fpn.norm, xavier(input));
+    conv(`backbone.fpn_output${level}`, [fpn.channels, fpn.channels, 3, 3], fpn.norm, xavier(fpn.channels * 9));
+  }
+
+  const stemTrained = resnet.freezeAt < 1;
+  conv(
+    'backbone.bottom_up.stem.conv1',
+    [resnet.stemChannels, 3, 7, 7],
+    resnet.norm,
+    msra(resnet.stemChannels * 49),
+    stemTrained,
+  );
+  let input = resnet.stemChannels;
+  for (const [index, blocks] of resnet.blocks.entries()) {
+    const out = resnet.res2Channels * 2 ** index;
+    const width = resnet.widthPerGroup * 2 ** index;
+    const trained = resnet.freezeAt < index + 2;
+    for (let block = 0; block < blocks; block += 1) {
+      const name = `backbone.bottom_up.res${index + 2}.${block}`;
+      if (input !== out) conv(`${name}.shortcut`, [out, input, 1, 1], resnet.norm, msra(out), trained);
+      conv(`${name}.conv1`, [width, input, 1, 1], resnet.norm, msra(width), trained);
+      conv(`${name}.conv2`, [width, width, 3, 3], resnet.norm, msra(width * 9), trained);
+      conv(`${name}.conv3`, [out, width, 1, 1], resnet.norm, msra(out), trained);
+      input = out;
+    }
+  }
+
+  const anchors = rpn.anchorSizes[0]!.length * rpn.aspectRatios.length;
+  const head = 'proposal_generator.rpn_head';
+  conv(`${head}.conv`, [fpn.channels, fpn.channels, 3, 3], '', normal(0.01));
+  conv(`${head}.objectness_logits`, [anchors, fpn.channels, 1, 1], '', normal(0.01));
+  conv(`${head}.anchor_deltas`, [anchors * 4, fpn.channels, 1, 1], '', normal(0.01));
+
+  const stageNames = roiStageNames(config);
+  let boxFeatures = fpn.channels;
+  for (const stage of stageNames) {
+    const name = `roi_heads.box_head${stage}`;
+    let channels = fpn.channels;
+    for (let k = 1; k <= boxHead.numConvs; k += 1) {
+      conv(`${name}.conv${k}`, [boxHead.convChannels, channels, 3, 3], boxHead.norm, msra(boxHead.convChannels * 9));
+      channels = boxHead.convChannels;
+    }
+    const area = boxHead.poolSize ** 2;
+    boxFeatures = channels * area;
+    for (let k = 1; k <= boxHead.numFcs; k += 1) {
+      const layout = k === 1 ? ({ kind: 'linear-on-map', channels, area } as const) : undefined;
+      linear(`${name}.fc${k}`, boxHead.fcChannels, boxFeatures, xavier(boxFeatures), layout);
+      boxFeatures = boxHead.fcChannels;
+    }
+  }
+  for (const stage of stageNames) {
+    const name = `roi_heads.box_predictor${stage}`;
+    linear(`${name}.cls_score`, roi.numClasses + 1, boxFeatures, normal(0.01));
+    linear(`${name}.bbox_pred`, 4 * (roi.classAgnosticBoxes ? 1 : roi.numClasses), boxFeatures, normal(0.001));
+  }
+
+  let maskChannels = fpn.channels;
+  for (let k = 1; k <= maskHead.numConvs; k += 1) {
+    const out = maskHead.convChannels;
+    conv(`roi_heads.mask_head.mask_fcn${k}`, [out, maskChannels, 3, 3], maskHead.norm, msra(out * 9));
+    maskChannels = out;
+  }
+  specs.push({
+    name: 'roi_heads.mask_head.deconv.weight',
+    shape: [maskChannels, maskHead.convChannels, 2, 2],
+    layout: { kind: 'deconvolution' },
+    init: msra(maskChannels * 4),
+    trainable: true,
+    role: 'weight',
+    dtype: 'float32',
+  });
+  vector('roi_heads.mask_head.deconv.bias', maskHead.convChannels, constant(0), 'bias');
+  const maskClasses = maskHead.classAgnostic ? 1 : roi.numClasses;
+  conv('roi_heads.mask_head.predictor', [maskClasses, maskHead.convChannels, 1, 1], '', normal(0.001));
+
+  if (semantic !== undefined) {
+    for (let level = 2; level <= 5; level += 1) {
+      let channels = fpn.channels;
+      for (let k = 0; k < Math.max(1, level - 2); k += 1) {
+        const name = `sem_seg_head.p${level}.${2 * k}`;
+        conv(name, [semantic.channels, channels, 3, 3], semantic.norm, msra(semantic.channels * 9));
+        channels = semantic.channels;
+      }
+    }
+    conv('sem_seg_head.predictor', [semantic.numClasses, semantic.channels, 1, 1], '', msra(semantic.numClasses));
+  }
+  return specs;
+}
+
+/** Name infix of each box stage: `.0`, `.1`, ... in a cascade, nothing otherwise. */
+export function roiStageNames(config: DetectorConfig): string[] {
+  return config.roi.stages.map((_, stage) => (config.roi.cascade ? `.${stage}` : ''));
+}

@@ -1,0 +1,163 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { U2SegError } from '@u2seg/core';
+import type { PanopticCascadeModel } from './model.ts';
+import { toDisk, toRuntime } from './parameter-layout.ts';
+import type { ParameterSpec } from './parameter-specs.ts';
+
+/** A tensor of a checkpoint, in torch's layout. */
+export interface CheckpointTensor {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number> | ArrayLike<bigint>;
+}
+
+/** What became of a checkpoint's tensors. */
+export interface StateDictReport {
+  /** Parameters that were set, by name. */
+  readonly loaded: readonly string[];
+  /** Parameters of the network the checkpoint has no tensor for. */
+  readonly missing: readonly UnmatchedName[];
+  /** Tensors of the checkpoint the network has no place for. */
+  readonly unexpected: readonly UnmatchedName[];
+  /** Same name, other shape; not loaded. */
+  readonly mismatched: readonly ShapeMismatch[];
+}
+
+export interface UnmatchedName {
+  readonly name: string;
+  /** The most similar name on the other side that is free too; undefined if there is none. */
+  readonly nearest: string | undefined;
+}
+
+export interface ShapeMismatch {
+  readonly name: string;
+  readonly wanted: readonly number[];
+  readonly got: readonly number[];
+}
+
+export interface LoadStateDictOptions {
+  /**
+   * What to do with names or shapes that do not match: `error` throws and lists them, `report` loads what matches and
+   * returns the list.
+   */
+  readonly onMismatch?: 'error' | 'report';
+}
+
+/**
+ * Sets a network's parameters and buffers from tensors under detectron2's names.
+ *
+ * @throws U2SegError `bad-format` if something does not match and `onMismatch` is `error` (the default); nothing is
+ * loaded then
+ */
+export function loadStateDict(
+  model: PanopticCascadeModel,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  options: LoadStateDictOptions = {},
+): StateDictReport {
+  const { specs } = model.store;
+  const missingNames = [...specs.keys()].filter((name) => !tensors.has(name));
+  const unexpectedNames = [...tensors.keys()].filter((name) => !specs.has(name));
+  const mismatched: ShapeMismatch[] = [];
+  const matching: ParameterSpec[] = [];
+  for (const spec of specs.values()) {
+    const tensor = tensors.get(spec.name);
+    if (tensor === undefined) continue;
+    if (spec.shape.join() === tensor.shape.join()) matching.push(spec);
+    else mismatched.push({ name: spec.name, wanted: spec.shape, got: tensor.shape });
+  }
+  const report: StateDictReport = {
+    loaded: matching.map(({ name }) => name),
+    missing: missingNames.map((name) => ({ name, nearest: nearestName(name, unexpectedNames) })),
+    unexpected: unexpectedNames.map((name) => ({ name, nearest: nearestName(name, missingNames) })),
+    mismatched,
+  };
+  if (options.onMismatch !== 'report' && matching.length < Math.max(specs.size, tensors.size)) {
+    throw new U2SegError('bad-format', `loadStateDict: ${describeReport(report)}`);
+  }
+  for (const spec of matching) assignTensor(model, spec, tensors.get(spec.name)!);
+  return report;
+}
+
+function assignTensor(model: PanopticCascadeModel, spec: ParameterSpec, tensor: CheckpointTensor): void {
+  const values = Float32Array.from({ length: tensor.data.length }, (_, i) => Number(tensor.data[i]));
+  const { data, shape } = toRuntime(values, spec.shape, spec.layout);
+  const value =
+    spec.dtype === 'int64' ? tf.tensor(Int32Array.from(data), [...shape], 'int32') : tf.tensor(data, [...shape]);
+  model.store.get(spec.name).assign(value);
+  value.dispose();
+}
+
+/** A parameter as it is written to a checkpoint. */
+export interface StateDictEntry {
+  readonly dtype: 'float32' | 'int64';
+  readonly shape: readonly number[];
+  readonly data: Float32Array | BigInt64Array;
+}
+
+/** Parameters and buffers of a network in torch's layout, under detectron2's names and in its order. */
+export function stateDict(model: PanopticCascadeModel): Map<string, StateDictEntry> {
+  const entries = new Map<string, StateDictEntry>();
+  for (const spec of model.store.specs.values()) {
+    const values = model.store.get(spec.name).dataSync();
+    if (spec.dtype === 'int64') {
+      entries.set(spec.name, { dtype: 'int64', shape: [], data: BigInt64Array.from([BigInt(values[0]!)]) });
+    } else {
+      const { data } = toDisk(values as Float32Array, spec.shape, spec.layout);
+      entries.set(spec.name, { dtype: 'float32', shape: spec.shape, data });
+    }
+  }
+  return entries;
+}
+
+/** A report as text: counts, then one line a name with its nearest candidate. */
+export function describeReport(report: StateDictReport): string {
+  const lines = [
+    `${report.loaded.length} tensors match, ${report.missing.length} are missing, ${report.unexpected.length} are unexpected, ${report.mismatched.length} have another shape.`,
+  ];
+  const line = (kind: string, { name, nearest }: UnmatchedName): string =>
+    `  ${kind} ${name}${nearest === undefined ? '' : ` (nearest: ${nearest})`}`;
+  lines.push(...report.missing.map((entry) => line('missing', entry)));
+  lines.push(...report.unexpected.map((entry) => line('unexpected', entry)));
+  lines.push(
+    ...report.mismatched.map(
+      ({ name, wanted, got }) => `  shape of ${name}: wanted [${wanted.join(', ')}], got [${got.join(', ')}]`,
+    ),
+  );
+  return lines.join('\n');
+}
+
+/** The candidate with the most dot-separated parts in common at the end, then the smallest edit distance. */
+function nearestName(name: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestSuffix = -1;
+  let bestDistance = Infinity;
+  for (const candidate of candidates) {
+    const suffix = commonSuffix(name.split('.'), candidate.split('.'));
+    if (suffix < bestSuffix) continue;
+    const distance = editDistance(name, candidate);
+    if (suffix > bestSuffix || distance < bestDistance) {
+      best = candidate;
+      bestSuffix = suffix;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function commonSuffix(a: readonly string[], b: readonly string[]): number {
+  let count = 0;
+  while (count < a.length && count < b.length && a.at(-1 - count) === b.at(-1 - count)) count += 1;
+  return count;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const change = previous[j - 1]! + Number(a[i - 1] !== b[j - 1]);
+      current.push(Math.min(change, previous[j]! + 1, current[j - 1]! + 1));
+    }
+    previous = current;
+  }
+  return previous.at(-1)!;
+}

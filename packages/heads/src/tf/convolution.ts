@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { tensorflowKernels, type KernelAttributes, type TensorflowKernels } from './tensorflow-kernels.ts';
+
+/** Stride and symmetric zero padding of a square convolution, in pixels. */
+export interface ConvGeometry {
+  readonly stride: number;
+  readonly padding: number;
+}
+
+/** Forward pass and both gradients of a convolution, on one backend's kernels. */
+export interface ConvKernels {
+  /** [B, H, W, Cin] * [k, k, Cin, Cout] -> [B, H', W', Cout] */
+  forward(x: tf.Tensor4D, weight: tf.Tensor4D, geometry: ConvGeometry): tf.Tensor4D;
+  inputGradient(dy: tf.Tensor4D, weight: tf.Tensor4D, shape: Shape4, geometry: ConvGeometry): tf.Tensor4D;
+  weightGradient(x: tf.Tensor4D, dy: tf.Tensor4D, shape: Shape4, geometry: ConvGeometry): tf.Tensor4D;
+}
+
+type Shape4 = [number, number, number, number];
+
+/** Convolution kernels of the current backend: TensorFlow's own where it runs, else {@link portableConv}. */
+export function convKernels(): ConvKernels {
+  const kernels = tensorflowKernels();
+  return kernels === undefined ? portableConv : tensorflowConv(kernels);
+}
+
+/** Convolution by tfjs-core kernels every backend has; the weight gradient is one matrix product per kernel position. */
+export const portableConv: ConvKernels = {
+  forward(x, weight, { stride, padding }) {
+    return tf.conv2d(padded(x, padding), weight, stride, 'valid');
+  },
+  inputGradient(dy, weight, [batch, height, width, channels], { stride, padding }) {
+    const grown: Shape4 = [batch, height + 2 * padding, width + 2 * padding, channels];
+    const gradient = tf.conv2dTranspose(dy, weight, grown, stride, 'valid');
+    return padding === 0 ? gradient : tf.slice(gradient, [0, padding, padding, 0], [batch, height, width, channels]);
+  },
+  weightGradient(x, dy, [side, , inChannels, outChannels], { stride, padding }) {
+    const [batch, outHeight, outWidth] = dy.shape;
+    const positions = batch * outHeight * outWidth;
+    // room below and right so that a strided window can always be cut as whole strides
+    const source = tf.pad(x, [
+      [0, 0],
+      [padding, padding + stride],
+      [padding, padding + stride],
+      [0, 0],
+    ]);
+    const flatDy = tf.reshape(dy, [positions, outChannels]);
+    const parts: tf.Tensor[] = [];
+    for (let ky = 0; ky < side; ky += 1) {
+      for (let kx = 0; kx < side; kx += 1) {
+        parts.push(
+          tf.tidy(() => {
+            const size: Shape4 = [batch, outHeight * stride, outWidth * stride, inChannels];
+            const window = tf.slice(source, [0, ky, kx, 0], size);
+            const strided = tf.slice(
+              tf.reshape(window, [batch * outHeight, stride, outWidth, stride * inChannels]),
+              [0, 0, 0, 0],
+              [batch * outHeight, 1, outWidth, inChannels],
+            );
+            return tf.matMul(tf.reshape(strided, [positions, inChannels]) as tf.Tensor2D, flatDy as tf.Tensor2D, true);
+          }),
+        );
+      }
+    }
+    return tf.reshape(tf.stack(parts), [side, side, inChannels, outChannels]);
+  },
+};
+
+function tensorflowConv(kernels: TensorflowKernels): ConvKernels {
+  return {
+    forward: (x, weight, geometry) =>
+      kernels.run('Conv2D', [x, weight], convAttributes(weight.shape[0], geometry)) as tf.Tensor4D,
+    inputGradient: (dy, weight, shape, geometry) =>
+      kernels.run(
+        'Conv2DBackpropInput',
+        [tf.tensor1d(shape, 'int32'), weight, dy],
+        convAttributes(weight.shape[0], geometry),
+      ) as tf.Tensor4D,
+    weightGradient: (x, dy, shape, geometry) =>
+      kernels.run(
+        'Conv2DBackpropFilter',
+        [x, tf.tensor1d(shape, 'int32'), dy],
+        convAttributes(shape[0], geometry),
+      ) as tf.Tensor4D,
+  };
+}
+
+function convAttributes(side: number, { stride, padding }: ConvGeometry): KernelAttributes {
+  const same = stride === 1 && side === 2 * padding + 1;
+  const kind = padding === 0 ? 'VALID' : same ? 'SAME' : 'EXPLICIT';
+  return {
+    types: { T: 'float32' },
+    ints: {
+      strides: [1, stride, stride, 1],
+      dilations: [1, 1, 1, 1],
+      ...(kind === 'EXPLICIT' && { explicit_paddings: [0, 0, padding, padding, padding, padding, 0, 0] }),
+    },
+    strings: { padding: kind, data_format: 'NHWC' },
+  };
+}
+
+function padded(x: tf.Tensor4D, padding: number): tf.Tensor4D {
+  if (padding === 0) return x;
+  return tf.pad(x, [
+    [0, 0],
+    [padding, padding],
+    [padding, padding],
+    [0, 0],
+  ]);
+}
+
+/**
+ * Convolution with bias and optional ReLU as one differentiable operation, so that only its input and output stay in
+ * memory for the backward pass.
+ *
+ * [B, H, W, Cin], [k, k, Cin, Cout], [Cout] -> [B, H', W', Cout]
+ */
+export function convBias(
+  x: tf.Tensor4D,
+  weight: tf.Tensor4D,
+  bias: tf.Tensor1D | undefined,
+  geometry: ConvGeometry,
+  activation: 'relu' | 'linear' = 'linear',
+): tf.Tensor4D {
+  const kernels = convKernels();
+  const inputs: tf.Tensor[] = bias === undefined ? [x, weight] : [x, weight, bias];
+  const operation = tf.customGrad((...all) => {
+    const save = all.pop() as unknown as tf.GradSaveFunc;
+    const [input, filter, shift] = all as tf.Tensor[] as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D | undefined];
+    let value = kernels.forward(input, filter, geometry);
+    if (shift !== undefined) value = tf.add(value, shift);
+    if (activation === 'relu') value = tf.relu(value);
+    save(activation === 'relu' ? [input, filter, value] : [input, filter]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
+      tf.tidy(() => {
+        const [sx, sw, sy] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D | undefined];
+        const inner = (sy === undefined ? dy : reluGradient(dy, sy)) as tf.Tensor4D;
+        const gradients: tf.Tensor[] = [
+          kernels.inputGradient(inner, sw, sx.shape, geometry),
+          kernels.weightGradient(sx, inner, sw.shape, geometry),
+        ];
+        if (bias !== undefined) gradients.push(tf.sum(inner, [0, 1, 2]));
+        return gradients;
+      });
+    return { value, gradFunc };
+  });
+  return operation(...inputs) as tf.Tensor4D;
+}
+
+/** `dy` where the ReLU's output `y` is positive, else 0. */
+export function reluGradient(dy: tf.Tensor, y: tf.Tensor): tf.Tensor {
+  const kernels = tensorflowKernels();
+  if (kernels === undefined) return tf.mul(dy, tf.step(y));
+  return kernels.run('ReluGrad', [dy, y], { types: { T: 'float32' } });
+}

@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { RoiAlignOptions } from './roi-align-kernel.ts';
+import { portableRoiAlign } from './roi-align-portable.ts';
+import type { RoiAlignKernels, RoiBatch } from './roi-batch.ts';
+import { tensorflowRoiAlign } from './roi-align-tensorflow.ts';
+import { tensorflowKernels } from './tensorflow-kernels.ts';
+
+/** ROIAlign of the current backend: TensorFlow's crop kernels where they run, else {@link portableRoiAlign}. */
+export function roiAlignKernels(): RoiAlignKernels {
+  const kernels = tensorflowKernels();
+  return kernels === undefined ? portableRoiAlign : tensorflowRoiAlign(kernels);
+}
+
+/**
+ * ROIAlign (aligned) of regions on one feature map, differentiable in the map.
+ *
+ * A side of zero or negative length gives zeros when `samplingRatio` is 0 (no samples), and the sampled values
+ * otherwise; samples within one cell of the map's edge are clamped to it, samples farther out count as zero.
+ *
+ * [B, H, W, C] -> [R, outputSize, outputSize, C]
+ */
+export function roiAlign(maps: tf.Tensor4D, rois: RoiBatch, options: RoiAlignOptions): tf.Tensor4D {
+  const side = options.outputSize;
+  if (rois.images.length === 0) return tf.zeros([0, side, side, maps.shape[3]]);
+  const kernels = roiAlignKernels();
+  const { shape } = maps;
+  const operation = tf.customGrad((input) => ({
+    value: kernels.forward(input as tf.Tensor4D, rois, options),
+    gradFunc: (dy: tf.Tensor) => tf.tidy(() => kernels.backward(dy as tf.Tensor4D, shape, rois, options)),
+  }));
+  return operation(maps) as tf.Tensor4D;
+}
