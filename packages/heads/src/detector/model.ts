@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertImage, SeededRng, U2SegError, type RgbImage } from '@u2seg/core';
+import { assertImage, U2SegError, type RgbImage, type SeededRng } from '@u2seg/core';
 import type { BatchStatistics } from '../tf/batch-norm.ts';
 import { withinScope } from '../tf/within-scope.ts';
 import { concatBoxes } from '../boxes/box-array.ts';

@@ -30,7 +30,12 @@ export class ClusterProbe {
 
   /** [M, C] -> [M, K] cosine of every code with every direction, in [-1, 1]. */
   similarities(codes: tf.Tensor2D): tf.Tensor2D {
-    return tf.matMul(normalizeChannels(codes), normalizeChannels(this.directions as tf.Tensor2D), false, true);
+    return tf.matMul(
+      normalizeChannels(codes),
+      normalizeChannels(this.directions as tf.Tensor2D),
+      false,
+      true,
+    ) as tf.Tensor2D;
   }
 
   /**
@@ -44,14 +49,14 @@ export class ClusterProbe {
     const probabilities =
       alpha === undefined
         ? (tf.cast(tf.oneHot(tf.argMax(similarities, 1) as tf.Tensor1D, this.clusters), 'float32') as tf.Tensor2D)
-        : tf.softmax(tf.mul(similarities, alpha));
+        : (tf.softmax(tf.mul(similarities, alpha)) as tf.Tensor2D);
     const loss = tf.neg(tf.mean(tf.sum(tf.mul(probabilities, similarities), 1))) as tf.Scalar;
     return { loss, probabilities };
   }
 
   /** [M, C] -> [M, K] log of the softmax at sharpness `alpha`: what the CRF takes as its unary. */
   logProbabilities(codes: tf.Tensor2D, alpha: number): tf.Tensor2D {
-    return tf.logSoftmax(tf.mul(this.similarities(codes), alpha));
+    return tf.logSoftmax(tf.mul(this.similarities(codes), alpha)) as tf.Tensor2D;
   }
 
   /** @throws U2SegError `shape-mismatch` if `values` is not [K, C] */

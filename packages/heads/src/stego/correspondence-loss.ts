@@ -170,7 +170,7 @@ interface Sampled {
 }
 
 function pairCorrespondence(a: Sampled, b: Sampled, shift: number, options: CorrespondenceOptions): PairCorrespondence {
-  let target = tf.matMul(a.features, b.features, false, true);
+  let target: tf.Tensor = tf.matMul(a.features, b.features, false, true);
   if (options.pointwise) {
     const oldMean = tf.mean(target);
     target = tf.sub(target, tf.mean(target, 2, true));
@@ -181,7 +181,10 @@ function pairCorrespondence(a: Sampled, b: Sampled, shift: number, options: Corr
   const clamped = options.stabilize
     ? tf.clipByValue(correlation, minimum, stabilizedMaximum)
     : tf.maximum(correlation, minimum);
-  return { loss: tf.neg(tf.mul(clamped, tf.sub(target, shift))), correlation };
+  return {
+    loss: tf.neg(tf.mul(clamped, tf.sub(target, shift))) as tf.Tensor3D,
+    correlation: correlation as tf.Tensor3D,
+  };
 }
 
 /**

@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as tf from '@tensorflow/tfjs-core';
+import { SeededRng } from '@u2seg/core';
+import { golden } from '@u2seg/testing';
+import type { PanopticCascadeModel, TrainGradients } from '../src/detector/model.ts';
+import { toDisk } from '../src/detector/parameter-layout.ts';
+import { loadTfBackend } from '../src/tf/load-backend.ts';
+import { availableBackends } from './backends.ts';
+import { goldenBatch, goldenModel } from './detector-goldens.ts';
+
+interface StepJson {
+  readonly lr: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly total: number;
+  readonly n_proposals_per_image: readonly number[];
+  readonly n_sampled: readonly number[];
+  readonly n_fg: readonly number[];
+  readonly rpn_pos_neg: readonly (readonly [number, number])[];
+  readonly grad_norms_unclipped?: Readonly<Record<string, number>>;
+}
+
+interface VariantJson {
+  readonly steps: readonly StepJson[];
+  readonly param_l2_after_3_steps: Readonly<Record<string, number>>;
+  readonly bn_running_l2_after_3_steps: Readonly<Record<string, number>>;
+  readonly weight_decay_per_param: Readonly<Record<string, number>>;
+}
+
+/** Settings of the recorded runs; the goldens' notes state them. */
+const clipNorm = 1;
+const momentum = 0.9;
+const allRegions = 8192;
+
+const inference = golden('model-inference');
+const folder = golden('model-training');
+const json = folder?.json<Record<string, VariantJson>>('losses_and_norms.json') ?? {};
+const variants = Object.keys(json);
+const present = folder !== undefined && inference !== undefined;
+const backend = (await availableBackends()).at(-1)!;
+/** Float32 sums of a thousand layers' worth of noise: the goldens' own float64 runs differ by this much. */
+const tolerances = { step0: 1e-4, exact: 3e-4, loose: 3e-2, looseTotal: 2e-3, gradient: 1e-2, norms: 5e-4 };
+
+const l2 = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+
+describe.skipIf(!present)(`golden model training on ${backend}`, () => {
+  let model: PanopticCascadeModel;
+  let step0: TrainGradients;
+  const tensors = folder?.tensors('tensors.safetensors');
+  const floats = (name: string): Float32Array => tensors!.get(name)!.data as Float32Array;
+  const freshModel = (): PanopticCascadeModel =>
+    goldenModel(inference!, folder, (config) => ({ ...config, roi: { ...config.roi, batchSizePerImage: allRegions } }));
+  const batch = folder === undefined ? [] : goldenBatch(folder);
+  const labels = (variant: string, step: number): Int8Array[] =>
+    batch.map((_, i) => tensors!.get(`${variant}.step${step}.rpn_labels.img${i}`)!.data as Int8Array);
+  const inTorchLayout = (name: string, tensor: tf.Tensor): Float32Array => {
+    const spec = model.store.specs.get(name)!;
+    return toDisk(tensor.dataSync() as Float32Array, spec.shape, spec.layout).data;
+  };
+
+  beforeAll(async () => {
+    await loadTfBackend(backend);
+    model = freshModel();
+    step0 = model.gradients(batch, { rng: new SeededRng(0), anchorLabels: labels(variants[0]!, 0) });
+  });
+  afterAll(() => {
+    model?.dispose();
+    for (const gradient of step0?.gradients.values() ?? []) gradient.dispose();
+  });
+
+  it('golden step 0: losses and counts', () => {
+    const wanted = json[variants[0]!]!.steps[0]!;
+    expect(Object.keys(step0.losses).sort()).toEqual(Object.keys(wanted.losses).sort());
+    for (const [name, value] of Object.entries(wanted.losses)) {
+      expect([step0.losses[name]!], name).toBeAllClose([value], { rtol: tolerances.step0 });
+    }
+    expect([step0.total]).toBeAllClose([wanted.total], { rtol: tolerances.step0 });
+    expect(step0.counts.proposals).toEqual(wanted.n_proposals_per_image);
+    expect(step0.counts.sampledRegions).toEqual(wanted.n_sampled);
+    expect(step0.counts.foregroundRegions).toEqual(wanted.n_fg);
+    const anchors = step0.counts.positiveAnchors.map((n, i) => [n, step0.counts.negativeAnchors[i]]);
+    expect(anchors).toEqual(wanted.rpn_pos_neg);
+  });
+
+  it('golden step 0: proposals', () => {
+    for (const [i, { boxes, logits }] of step0.proposals.entries()) {
+      expect(logits).toBeAllClose(floats(`step0.proposals.img${i}.logits`), { atol: 2e-3 });
+      expect(boxes.length).toBe(floats(`step0.proposals.img${i}.boxes`).length);
+    }
+  });
+
+  it('golden step 0: gradient norm of every parameter, and full gradients', () => {
+    const wanted = json[variants[0]!]!.steps[0]!.grad_norms_unclipped!;
+    expect([...step0.gradients.keys()].sort()).toEqual(Object.keys(wanted).sort());
+    const names = Object.keys(wanted);
+    const norms = names.map((name) => l2(step0.gradients.get(name)!.dataSync()));
+    expect(norms).toBeAllClose(names.map((name) => wanted[name]!), { rtol: tolerances.gradient });
+    let compared = 0;
+    for (const [key, { data }] of tensors!) {
+      const name = /^step0\.grad_unclipped\.(.+)$/u.exec(key)?.[1];
+      if (name === undefined) continue;
+      const expected = data as Float32Array;
+      const got = inTorchLayout(name, step0.gradients.get(name)!);
+      const error = l2(got.map((value, i) => value - expected[i]!)) / l2(expected);
+      expect(error, name).toBeLessThan(tolerances.gradient);
+      compared += 1;
+    }
+    expect(compared).toBeGreaterThan(0);
+  });
+
+  it.each(variants)('golden %s: three steps of clipped SGD', (variant) => {
+    const expected = json[variant]!;
+    const loose = (step: number): boolean => variant.startsWith('short') && step >= 2;
+    const run = freshModel();
+    const velocities = new Map<string, tf.Tensor>();
+    for (const [step, wanted] of expected.steps.entries()) {
+      const { losses, total, gradients } = run.gradients(batch, {
+        rng: new SeededRng(step),
+        anchorLabels: labels(variant, step),
+      });
+      for (const [name, value] of Object.entries(wanted.losses)) {
+        const rtol = loose(step) ? tolerances.loose : tolerances.exact;
+        expect([losses[name]!], `step ${step} ${name}`).toBeAllClose([value], { rtol });
+      }
+      const rtol = loose(step) ? tolerances.looseTotal : tolerances.exact;
+      expect([total], `step ${step}`).toBeAllClose([wanted.total], { rtol });
+      for (const [name, variable] of run.parameters()) {
+        const gradient = gradients.get(name)!;
+        const decay = expected.weight_decay_per_param[name] ?? 0;
+        const clip = Math.min(1, clipNorm / (l2(gradient.dataSync()) + 1e-6));
+        const velocity = tf.tidy(() => {
+          const decayed = tf.add(tf.mul(gradient, clip), tf.mul(variable, decay));
+          const before = velocities.get(name);
+          return before === undefined ? decayed : tf.add(tf.mul(before, momentum), decayed);
+        });
+        velocities.get(name)?.dispose();
+        velocities.set(name, velocity);
+        const moved = tf.tidy(() => tf.sub(variable, tf.mul(velocity, wanted.lr)));
+        variable.assign(moved);
+        moved.dispose();
+        gradient.dispose();
+      }
+      if (step === 0) compareParameters(run, `${variant}.param_after_step1.`, 1e-5);
+    }
+    compareParameters(run, `${variant}.param_after_3_steps.`, variant.startsWith('short') ? 1e-3 : 1e-5);
+    const norm = (name: string): number => l2(run.store.get(name).dataSync());
+    const checks = { ...expected.param_l2_after_3_steps, ...expected.bn_running_l2_after_3_steps };
+    const names = Object.keys(checks);
+    expect(names.map(norm)).toBeAllClose(names.map((name) => checks[name]!), { rtol: tolerances.norms });
+    for (const velocity of velocities.values()) velocity.dispose();
+    run.dispose();
+  });
+
+  const compareParameters = (run: PanopticCascadeModel, prefix: string, rtol: number): void => {
+    const keys = [...tensors!.keys()].filter((key) => key.startsWith(prefix));
+    expect(keys.length).toBeGreaterThan(0);
+    for (const key of keys) {
+      const name = key.slice(prefix.length);
+      const spec = run.store.specs.get(name)!;
+      const got = toDisk(run.store.get(name).dataSync() as Float32Array, spec.shape, spec.layout).data;
+      const error = l2(got.map((value, i) => value - floats(key)[i]!)) / l2(floats(key));
+      expect(error, key).toBeLessThan(rtol);
+    }
+  };
+});
