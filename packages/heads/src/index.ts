@@ -70,3 +70,31 @@ export { roiAlign } from './tf/roi-align.ts';
 export type { RoiAlignOptions } from './tf/roi-align-kernel.ts';
 export type { RoiBatch } from './tf/roi-batch.ts';
 export { withinScope } from './tf/within-scope.ts';
+export {
+  Adam,
+  adamDefaults,
+  ClusterProbe,
+  correspondenceDefaults,
+  correspondenceLoss,
+  correspondencePairs,
+  drawPartners,
+  drawSampleCoordinates,
+  drawStegoDropout,
+  keyFeatures,
+  LinearProbe,
+  normalizeChannels,
+  patchTokens,
+  samplingMatrix,
+  StegoHead,
+  stegoDropoutRate,
+  stegoHeadDefaults,
+  type AdamOptions,
+  type ClusterProbeLoss,
+  type CorrespondenceBatch,
+  type CorrespondenceDraws,
+  type CorrespondenceLosses,
+  type CorrespondenceOptions,
+  type PairCorrespondence,
+  type StegoDropout,
+  type StegoHeadOptions,
+} from './stego/index.ts';

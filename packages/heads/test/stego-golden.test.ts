@@ -124,6 +124,7 @@ describe.skipIf(folder === undefined).each(backends)('golden STEGO on %s', (back
     const losses = correspondenceLoss(batch(code, neighborCode), draws, options);
     // wasm sums a mean in one running float32.
     const atol = backend === 'wasm' ? 4e-7 : 1e-7;
+    const ofMax = backend === 'wasm' ? 6e-6 : 2e-6;
     const expectScalar = (actual: tf.Scalar, key: string, tolerance: number): void => {
       const expected = tensors.get(key);
       if (expected !== undefined)
@@ -144,13 +145,13 @@ describe.skipIf(folder === undefined).each(backends)('golden STEGO on %s', (back
       // The neighbour's code has no part in two of the terms, where tfjs has no gradient to give.
       if (term === 'self' || term === 'random') {
         const [own] = tf.grads((a) => correspondenceLoss(batch(a!, neighborCode), draws, options)[term])([code]);
-        expect(channelsFirst(own!)).toBeAllClose(floats(tensors, `grad_${reference}_code`), { ofMax: 2e-6 });
+        expect(channelsFirst(own!)).toBeAllClose(floats(tensors, `grad_${reference}_code`), { ofMax });
         expect(floats(tensors, `grad_${reference}_code_pos`).every((value) => value === 0)).toBe(true);
         continue;
       }
       const [own, neighbors] = gradient([code, neighborCode]);
-      expect(channelsFirst(own!)).toBeAllClose(floats(tensors, `grad_${reference}_code`), { ofMax: 2e-6 });
-      expect(channelsFirst(neighbors!)).toBeAllClose(floats(tensors, `grad_${reference}_code_pos`), { ofMax: 2e-6 });
+      expect(channelsFirst(own!)).toBeAllClose(floats(tensors, `grad_${reference}_code`), { ofMax });
+      expect(channelsFirst(neighbors!)).toBeAllClose(floats(tensors, `grad_${reference}_code_pos`), { ofMax });
     }
 
     if (tensors.has('pos_intra_cd')) {
