@@ -38,3 +38,45 @@ export {
   type SemanticOptions,
   type SemanticReport,
 } from './semantic-confusion.ts';
+export { classIndex, panopticCategories, type ClassEntry, type ClassList } from './class-list.ts';
+export { cityscapes19, cityscapes27 } from './classes-cityscapes.ts';
+export { coco133, coco80, cocoStuff53 } from './classes-coco.ts';
+export { cocoStuff27, cocoStuffFineToCoarse } from './classes-cocostuff27.ts';
+export {
+  u2seg95,
+  u2segPanopticIds,
+  u2segSemantic16,
+  u2segStuffId,
+  u2segStuffNames,
+  u2segStuffTable,
+} from './classes-u2seg.ts';
+export { classAgnostic, uvo81, voc20 } from './classes-voc-uvo.ts';
+export {
+  describeMapping,
+  readClusterMapping,
+  writeClusterMapping,
+  type ClusterMapping,
+  type FittedOn,
+} from './cluster-mapping.ts';
+export {
+  matchClusterGroups,
+  matchClusters,
+  type ClusterMatch,
+  type MatchingGroup,
+  type MatchingProtocol,
+} from './cluster-matching.ts';
+export {
+  InstanceVotes,
+  instanceVoteDefaults,
+  PixelVotes,
+  SemanticVotes,
+  semanticVoteDefaults,
+  type InstanceVoteOptions,
+  type SemanticVoteOptions,
+  type VoteCounts,
+  type VotedInstance,
+  type VotingInstance,
+} from './cluster-votes.ts';
+export { DataHash } from './data-hash.ts';
+export { remapLabels, remapTable, sequentialRemapTable } from './label-remap.ts';
+export { UnsupervisedSemantics, type UnsupervisedOptions, type UnsupervisedReport } from './unsupervised-semantics.ts';

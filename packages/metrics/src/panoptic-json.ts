@@ -36,7 +36,7 @@ export function readPanopticJson(
 ): PanopticDataset {
   const root = objectAt(file, 'the file', parseJson(file, source));
   const own =
-    root['categories'] === undefined ? undefined : sortedById(`${file}: categories`, readCategories(file, root));
+    root['categories'] === undefined ? undefined : sortedById(`${file}: categories`, distinctCategories(file, root));
   const known = categories ?? own;
   if (known === undefined) throw new U2SegError('bad-format', `${file}: categories must be a list, got nothing.`);
   const categoryIds = new Set(known.map((category) => category.id));
@@ -56,6 +56,19 @@ export function readPanopticJson(
     return { imageId, fileName, segments: readSegments(file, name, record, categoryIds) };
   });
   return { images: sortedById(`${file}: images`, images), categories: known, annotations };
+}
+
+/** U2Seg's files list a stuff super-category once per class it pools; what agrees on thing or stuff is one category. */
+function distinctCategories(file: string, root: JsonObject): PanopticCategory[] {
+  const byId = new Map<number, PanopticCategory>();
+  for (const category of readCategories(file, root)) {
+    const known = byId.get(category.id);
+    if (known === undefined) byId.set(category.id, category);
+    else if (known.isThing !== category.isThing) {
+      throw new U2SegError('conflict', `${file}: categories: id ${category.id} is both thing and stuff.`);
+    }
+  }
+  return [...byId.values()];
 }
 
 function readSegments(file: string, name: string, record: JsonObject, categoryIds: Set<number>): PanopticSegment[] {

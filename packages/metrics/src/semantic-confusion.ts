@@ -12,12 +12,18 @@ export interface SemanticOptions {
    * detectron2's evaluator does, which flatters a system that declines to answer.
    */
   readonly voidPredictions?: 'missed' | 'left-out';
+  /**
+   * Repeat an overflow of detectron2's evaluator: it indexes boundary counts with 8-bit numbers, which wrap around from 16 classes
+   * on and count pixels for the wrong pair.
+   */
+  readonly wrapBoundaryCounts?: boolean;
 }
 
 export const semanticDefaults: Required<SemanticOptions> = {
   ignoreLabel: 255,
   boundary: false,
   voidPredictions: 'missed',
+  wrapBoundaryCounts: false,
 };
 
 /** One class; NaN where a number is undefined. */
@@ -198,7 +204,10 @@ export class SemanticConfusion {
     const scored = gt.map((label) => (label === ignore ? C : label));
     const pairs = countLabelPairs(labelBoundary(prediction, height, width), labelBoundary(scored, height, width));
     for (let p = 0; p <= C; p += 1) {
-      for (let g = 0; g <= C; g += 1) this.#boundary[p * (C + 1) + g]! += pairs[p * 256 + g]!;
+      for (let g = 0; g <= C; g += 1) {
+        const index = p * (C + 1) + g;
+        this.#boundary[this.#options.wrapBoundaryCounts ? index % 256 : index]! += pairs[p * 256 + g]!;
+      }
     }
   }
 

@@ -24,6 +24,7 @@ describe.skipIf(folder === undefined)("golden: semantic scores against detectron
       ignoreLabel: result.ignore_label,
       boundary: true,
       voidPredictions: 'left-out',
+      wrapBoundaryCounts: true,
     });
     for (const file of folder!.list(/^gt.*\.png$/u)) {
       const gt = readPng(folder!.file(file));
