@@ -40,3 +40,18 @@ export {
 } from './resize-pillow.ts';
 export { resizeShortestEdgeShape } from './resize-shape.ts';
 export type { ImageSource } from './read-source.ts';
+export {
+  generateScene,
+  sceneCategories,
+  sceneDefaults,
+  type Scene,
+  type SceneCategory,
+  type SceneOptions,
+  type SceneSegment,
+} from './synthetic/generate-scene.ts';
+export {
+  syntheticDatasetDefaults,
+  writeSyntheticDataset,
+  type SyntheticDataset,
+  type SyntheticDatasetOptions,
+} from './synthetic/write-synthetic.ts';
