@@ -21,3 +21,12 @@ export {
   type ResnetStage,
 } from './resnet/resnet-graph.ts';
 export { type Bottleneck, type FoldedConvolution, readResnet, type ResnetWeights } from './resnet/resnet-weights.ts';
+export { loadBackbone, type LoadBackboneOptions, readCheckpoint } from './load-backbone.ts';
+export { downloadDefaults, downloadFile, type DownloadOptions, fileSha256 } from './registry/download.ts';
+export { findOfficialWeights, officialWeights, type OfficialWeights } from './registry/official-weights.ts';
+export {
+  type CachedWeights,
+  defaultCacheDirectory,
+  fetchWeights,
+  type WeightCacheOptions,
+} from './registry/weight-cache.ts';
