@@ -28,6 +28,11 @@ export class DataHash {
     this.#images += other.#images;
   }
 
+  reset(): void {
+    this.#sum.fill(0);
+    this.#images = 0;
+  }
+
   /** Lower-case hex, 64 digits. */
   digest(): string {
     return [...this.#sum]

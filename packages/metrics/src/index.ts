@@ -32,12 +32,24 @@ export {
   type PanopticSegment,
 } from './panoptic-quality.ts';
 export {
-  SemanticConfusion,
+  scoreConfusion,
   semanticDefaults,
   type SemanticClassScore,
   type SemanticOptions,
   type SemanticReport,
-} from './semantic-confusion.ts';
+} from './confusion-scores.ts';
+export { SemanticConfusion } from './semantic-confusion.ts';
+export {
+  evaluateUniversal,
+  UniversalEvaluator,
+  universalDefaults,
+  type ClusteredImage,
+  type ClusteredSegment,
+  type ProtocolResult,
+  type UniversalOptions,
+  type UniversalPair,
+  type UniversalReport,
+} from './universal.ts';
 export { classIndex, panopticCategories, type ClassEntry, type ClassList } from './class-list.ts';
 export { cityscapes19, cityscapes27 } from './classes-cityscapes.ts';
 export { coco133, coco80, cocoStuff53 } from './classes-coco.ts';

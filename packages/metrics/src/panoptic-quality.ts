@@ -104,6 +104,19 @@ export class PanopticQuality {
   update(gt: PanopticImage, prediction: PanopticImage, name: string = `image ${this.#images}`): PanopticScore {
     assertLength(`PanopticQuality.update: ${name}: prediction.ids`, prediction.ids.length, [gt.ids.length]);
     const overlaps = countOverlaps(name, gt, prediction, this.#mode === 'reference');
+    return this.updateOverlaps(gt.segments, prediction.segments, overlaps, name);
+  }
+
+  /**
+   * Adds one image whose segments were compared before, for example to score one prediction under several matchings without
+   * keeping its maps.
+   */
+  updateOverlaps(
+    gt: readonly PanopticSegment[],
+    prediction: readonly PanopticSegment[],
+    overlaps: Overlaps,
+    name: string = `image ${this.#images}`,
+  ): PanopticScore {
     const own = new Float64Array(this.#counts.length);
     this.#match(name, gt, prediction, overlaps, own);
     for (let i = 0; i < own.length; i += 1) this.#counts[i]! += own[i]!;
@@ -159,17 +172,23 @@ export class PanopticQuality {
     this.#images = 0;
   }
 
-  #match(name: string, gt: PanopticImage, prediction: PanopticImage, overlaps: Overlaps, counts: Float64Array): void {
+  #match(
+    name: string,
+    gt: readonly PanopticSegment[],
+    prediction: readonly PanopticSegment[],
+    overlaps: Overlaps,
+    counts: Float64Array,
+  ): void {
     const reference = this.#mode === 'reference';
     const { shared, gtAreas, predictedAreas } = overlaps;
-    const stride = prediction.segments.length + 1;
-    const gtClass = gt.segments.map((segment) => this.#class(name, 'ground truth', segment));
-    const predictedClass = prediction.segments.map((segment) => this.#class(name, 'prediction', segment));
-    const gtMatched = new Uint8Array(gt.segments.length);
-    const predictedMatched = new Uint8Array(prediction.segments.length);
-    gt.segments.forEach((segment, g) => {
+    const stride = prediction.length + 1;
+    const gtClass = gt.map((segment) => this.#class(name, 'ground truth', segment));
+    const predictedClass = prediction.map((segment) => this.#class(name, 'prediction', segment));
+    const gtMatched = new Uint8Array(gt.length);
+    const predictedMatched = new Uint8Array(prediction.length);
+    gt.forEach((segment, g) => {
       if (segment.isCrowd === true) return;
-      for (let p = 0; p < prediction.segments.length; p += 1) {
+      for (let p = 0; p < prediction.length; p += 1) {
         const intersection = shared[(g + 1) * stride + p + 1]!;
         if (intersection === 0 || gtClass[g] !== predictedClass[p]) continue;
         const union = predictedAreas[p]! + gtAreas[g]! - intersection - shared[p + 1]!;
@@ -182,13 +201,13 @@ export class PanopticQuality {
       }
     });
     const crowdsOf = new Map<number, number[]>();
-    gt.segments.forEach((segment, g) => {
+    gt.forEach((segment, g) => {
       if (gtMatched[g] === 1) return;
       if (segment.isCrowd !== true) counts[4 * gtClass[g]! + 2]! += 1;
       else if (reference || !crowdsOf.has(gtClass[g]!)) crowdsOf.set(gtClass[g]!, [g]);
       else crowdsOf.get(gtClass[g]!)!.push(g);
     });
-    prediction.segments.forEach((_, p) => {
+    prediction.forEach((_, p) => {
       if (predictedMatched[p] === 1) return;
       let ignored = shared[p + 1]!;
       for (const g of crowdsOf.get(predictedClass[p]!) ?? []) ignored += shared[(g + 1) * stride + p + 1]!;

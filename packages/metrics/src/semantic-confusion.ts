@@ -1,54 +1,13 @@
 import { assertInteger, assertLength, U2SegError } from '@u2seg/core';
+import {
+  scoreConfusion,
+  semanticDefaults,
+  sumConfusion,
+  type SemanticOptions,
+  type SemanticReport,
+} from './confusion-scores.ts';
 import { labelBoundary } from './label-boundary.ts';
 import { countLabelPairs } from './label-pairs.ts';
-
-export interface SemanticOptions {
-  /** Ground-truth label of pixels that are not scored. */
-  readonly ignoreLabel?: number;
-  /** Also count boundary IoU (costs several times the rest). */
-  readonly boundary?: boolean;
-  /**
-   * What becomes of pixels predicted as void (label C): `missed` counts them against their class; `left-out` drops them, as
-   * detectron2's evaluator does, which flatters a system that declines to answer.
-   */
-  readonly voidPredictions?: 'missed' | 'left-out';
-  /**
-   * Repeat an overflow of detectron2's evaluator: it indexes boundary counts with 8-bit numbers, which wrap around from 16 classes
-   * on and count pixels for the wrong pair.
-   */
-  readonly wrapBoundaryCounts?: boolean;
-}
-
-export const semanticDefaults: Required<SemanticOptions> = {
-  ignoreLabel: 255,
-  boundary: false,
-  voidPredictions: 'missed',
-  wrapBoundaryCounts: false,
-};
-
-/** One class; NaN where a number is undefined. */
-export interface SemanticClassScore {
-  readonly name: string;
-  /** NaN for a class absent from the ground truth; the mean leaves it out. */
-  readonly iou: number;
-  readonly accuracy: number;
-  readonly boundaryIou: number;
-  readonly minIou: number;
-  /** Ground-truth pixels scored. */
-  readonly pixels: number;
-}
-
-/** Numbers in [0, 1]; NaN when there is nothing to average over. */
-export interface SemanticReport {
-  readonly protocol: 'semantic-confusion';
-  readonly options: Required<SemanticOptions>;
-  readonly miou: number;
-  readonly frequencyWeightedIou: number;
-  readonly meanAccuracy: number;
-  readonly pixelAccuracy: number;
-  readonly perClass: readonly SemanticClassScore[];
-  readonly images: number;
-}
 
 /**
  * Semantic segmentation scores from a confusion matrix of pixels, as detectron2's SemSegEvaluator: mean and frequency-weighted
@@ -113,7 +72,7 @@ export class SemanticConfusion {
     for (let i = 0; i < own.length; i += 1) this.#matrix[i]! += own[i]!;
     if (this.#options.boundary) this.#addBoundary(prediction, gt, height, width);
     this.#images += 1;
-    return { pixelAccuracy: this.#sums(own).pixelAccuracy };
+    return { pixelAccuracy: sumConfusion(own, C, this.#options).pixelAccuracy };
   }
 
   /** Adds what another accumulator of the same classes has counted. */
@@ -130,72 +89,13 @@ export class SemanticConfusion {
   }
 
   compute(): SemanticReport {
-    const C = this.#names.length;
-    const { tp, positives, predicted, pixelAccuracy } = this.#sums(this.#matrix);
-    const boundary = this.#boundaryIou();
-    const total = positives.reduce((sum, count) => sum + count, 0);
-    let miou = 0;
-    let weighted = 0;
-    let accuracy = 0;
-    let present = 0;
-    const perClass = this.#names.map((name, c): SemanticClassScore => {
-      const known = positives[c]! > 0;
-      const iou = known ? tp[c]! / (positives[c]! + predicted[c]! - tp[c]!) : Number.NaN;
-      const acc = known ? tp[c]! / positives[c]! : Number.NaN;
-      if (known) {
-        miou += iou;
-        accuracy += acc;
-        weighted += (iou * positives[c]!) / total;
-        present += 1;
-      }
-      const boundaryIou = boundary[c] ?? Number.NaN;
-      const minIou = Number.isNaN(iou) || Number.isNaN(boundaryIou) ? Number.NaN : Math.min(iou, boundaryIou);
-      return { name, iou, accuracy: acc, boundaryIou, minIou, pixels: positives[c]! };
-    });
-    return {
-      protocol: 'semantic-confusion',
-      options: this.#options,
-      miou: miou / present,
-      frequencyWeightedIou: present === 0 ? Number.NaN : weighted,
-      meanAccuracy: accuracy / present,
-      pixelAccuracy,
-      perClass: perClass.slice(0, C),
-      images: this.#images,
-    };
+    return scoreConfusion(this.#matrix, this.#names, this.#options, this.#images, this.#boundary);
   }
 
   reset(): void {
     this.#matrix.fill(0);
     this.#boundary.fill(0);
     this.#images = 0;
-  }
-
-  #sums(matrix: Float64Array): {
-    tp: Float64Array;
-    positives: Float64Array;
-    predicted: Float64Array;
-    pixelAccuracy: number;
-  } {
-    const C = this.#names.length;
-    const tp = new Float64Array(C);
-    const positives = new Float64Array(C);
-    const predicted = new Float64Array(C);
-    const rows = this.#options.voidPredictions === 'missed' ? C + 1 : C;
-    let right = 0;
-    let all = 0;
-    for (let p = 0; p < rows; p += 1) {
-      for (let g = 0; g < C; g += 1) {
-        const count = matrix[p * (C + 1) + g]!;
-        positives[g]! += count;
-        all += count;
-        if (p < C) predicted[p]! += count;
-        if (p === g) {
-          tp[g] = count;
-          right += count;
-        }
-      }
-    }
-    return { tp, positives, predicted, pixelAccuracy: right / all };
   }
 
   #addBoundary(prediction: Uint8Array, gt: Uint8Array, height: number, width: number): void {
@@ -209,17 +109,6 @@ export class SemanticConfusion {
         this.#boundary[this.#options.wrapBoundaryCounts ? index % 256 : index]! += pairs[p * 256 + g]!;
       }
     }
-  }
-
-  #boundaryIou(): number[] {
-    if (!this.#options.boundary) return [];
-    const C = this.#names.length;
-    return this.#names.map((_, c) => {
-      const tp = this.#boundary[c * (C + 1) + c]!;
-      let union = -tp;
-      for (let i = 0; i < C; i += 1) union += this.#boundary[c * (C + 1) + i]! + this.#boundary[i * (C + 1) + c]!;
-      return union > 0 ? tp / union : Number.NaN;
-    });
   }
 }
 
