@@ -77,6 +77,7 @@ export {
   correspondenceDefaults,
   correspondenceLoss,
   correspondencePairs,
+  detach,
   drawPartners,
   drawSampleCoordinates,
   drawStegoDropout,
@@ -94,7 +95,9 @@ export {
   type CorrespondenceDraws,
   type CorrespondenceLosses,
   type CorrespondenceOptions,
+  type GridSize,
   type PairCorrespondence,
   type StegoDropout,
   type StegoHeadOptions,
 } from './stego/index.ts';
+export { resizeBilinear } from './tf/resize.ts';

@@ -12,9 +12,9 @@ import {
   StegoHead,
   type CorrespondenceBatch,
   type CorrespondenceOptions,
-} from '../src/stego/index.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { resizeBilinear } from '../src/tf/resize.ts';
+  loadTfBackend,
+  resizeBilinear,
+} from '@u2seg/heads';
 import { availableBackends } from './backends.ts';
 
 interface ReferenceConfig {
@@ -88,6 +88,7 @@ describe.skipIf(folder === undefined).each(backends)('golden STEGO on %s', (back
     const inputs = folder!.tensors('corr_inputs.safetensors');
     const tensors = folder!.tensors(`corr_${name}.safetensors`);
     const [, , gridH, gridW] = inputs.get('feats')!.shape as [number, number, number, number];
+    const grids = Array.from({ length: inputs.get('feats')!.shape[0]! }, () => ({ gridH, gridW }));
     const options: CorrespondenceOptions = {
       pointwise: cfg.pointwise,
       zeroClamp: cfg.zero_clamp,
@@ -117,8 +118,8 @@ describe.skipIf(folder === undefined).each(backends)('golden STEGO on %s', (back
       neighborFeatures,
       code: a as tf.Tensor3D,
       neighborCode: b as tf.Tensor3D,
-      gridH,
-      gridW,
+      grids,
+      neighborGrids: grids,
     });
 
     const losses = correspondenceLoss(batch(code, neighborCode), draws, options);
@@ -181,7 +182,7 @@ describe.skipIf(folder === undefined).each(backends)('golden STEGO on %s', (back
       ofMax: 2e-6,
     });
     const maps = (x: tf.Tensor): Float32Array => channelsFirst(tf.reshape(x, [batch, height * width, probe.clusters]));
-    const { probabilities } = probe.loss(codes, 2);
+    const probabilities = probe.probabilities(codes, 2);
     expect(maps(probabilities)).toBeAllClose(floats(tensors, 'cluster_probs_alpha2'), { ofMax: 2e-6 });
     const log = probe.logProbabilities(codes, 2);
     expect(maps(log)).toBeAllClose(floats(tensors, 'cluster_logprobs_alpha2'), { ofMax: 2e-6 });

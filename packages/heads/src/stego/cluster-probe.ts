@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, assertLength, deriveSeed, SeededRng } from '@u2seg/core';
 import { normalizeChannels } from './normalize-channels.ts';
+import { clusterProbabilities, expectedSimilarityLoss } from './scalar-losses.ts';
 
 export interface ClusterProbeLoss {
   readonly loss: tf.Scalar;
-  /** [M, K]: one-hot of the nearest cluster, or the softmax at sharpness `alpha`. */
-  readonly probabilities: tf.Tensor2D;
+  /** [M, K] cosines, in [-1, 1]. */
+  readonly similarities: tf.Tensor2D;
 }
 
 /**
@@ -46,12 +47,13 @@ export class ClusterProbe {
    */
   loss(codes: tf.Tensor2D, alpha?: number): ClusterProbeLoss {
     const similarities = this.similarities(codes);
-    const probabilities =
-      alpha === undefined
-        ? (tf.cast(tf.oneHot(tf.argMax(similarities, 1) as tf.Tensor1D, this.clusters), 'float32') as tf.Tensor2D)
-        : (tf.softmax(tf.mul(similarities, alpha)) as tf.Tensor2D);
-    const loss = tf.neg(tf.mean(tf.sum(tf.mul(probabilities, similarities), 1))) as tf.Scalar;
-    return { loss, probabilities };
+    const loss = expectedSimilarityLoss(similarities, alpha);
+    return { loss, similarities };
+  }
+
+  /** [M, C] -> [M, K]: one-hot of the nearest cluster, or the softmax at sharpness `alpha`. */
+  probabilities(codes: tf.Tensor2D, alpha?: number): tf.Tensor2D {
+    return clusterProbabilities(this.similarities(codes), alpha);
   }
 
   /** [M, C] -> [M, K] log of the softmax at sharpness `alpha`: what the CRF takes as its unary. */

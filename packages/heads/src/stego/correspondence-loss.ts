@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, permutation, U2SegError, type Rng } from '@u2seg/core';
-import { samplingMatrix } from './grid-sampling.ts';
+import { samplingMatrix, type GridSize } from './grid-sampling.ts';
 import { normalizeChannels } from './normalize-channels.ts';
+import { clampedProduct, meanOf } from './scalar-losses.ts';
 
 /** Weights and shifts of the three terms, and how the correlations are treated. */
 export interface CorrespondenceOptions {
@@ -39,22 +40,26 @@ export const correspondenceDefaults: CorrespondenceOptions = {
   randomWeight: 0.63,
 };
 
-/** Below every correlation: the lower clamp where `zeroClamp` is off. */
+/** Below every correlation, and negated above: the clamps where there is none. */
 const noClamp = -9999;
 const stabilizedMaximum = 0.8;
 const correlationEpsilon = 1e-10;
 
-/** Dense maps of one batch on a grid, cell `i` at row `floor(i / gridW)`. */
+/**
+ * Dense maps of one batch, cell `i` of an image at row `floor(i / gridW)` of its own grid; maps smaller than N cells
+ * are padded at the end.
+ */
 export interface CorrespondenceBatch {
-  /** [B, gridH * gridW, D] backbone features; no gradient reaches them. */
+  /** [B, N, D] backbone features; no gradient reaches them. */
   readonly features: tf.Tensor3D;
-  /** [B, gridH * gridW, D] of each image's neighbour. */
+  /** [B, N, D] of each image's neighbour. */
   readonly neighborFeatures: tf.Tensor3D;
-  /** [B, gridH * gridW, C] */
+  /** [B, N, C] */
   readonly code: tf.Tensor3D;
   readonly neighborCode: tf.Tensor3D;
-  readonly gridH: number;
-  readonly gridW: number;
+  /** Grid of each image, B of them. */
+  readonly grids: readonly GridSize[];
+  readonly neighborGrids: readonly GridSize[];
 }
 
 /** What is random in the loss, given from outside. */
@@ -104,21 +109,22 @@ export function correspondenceLoss(
 ): CorrespondenceLosses {
   const { self, knn, random } = correspondencePairs(batch, draws, options);
   const means = {
-    self: tf.mean(self.loss) as tf.Scalar,
-    knn: tf.mean(knn.loss) as tf.Scalar,
-    random: random === undefined ? tf.scalar(0) : (tf.mean(random.loss) as tf.Scalar),
+    self: meanOf(self.loss),
+    knn: meanOf(knn.loss),
+    random: random === undefined ? tf.scalar(0) : meanOf(random.loss),
   };
-  const total = tf.addN([
+  const weighted = [
     tf.mul(means.self, options.selfWeight),
     tf.mul(means.knn, options.knnWeight),
     tf.mul(means.random, options.randomWeight),
-  ]) as tf.Scalar;
+  ] as const;
+  const total = tf.add(tf.add(weighted[0], weighted[1]), weighted[2]) as tf.Scalar;
   return {
     total,
     ...means,
-    selfCorrelation: tf.mean(self.correlation) as tf.Scalar,
-    knnCorrelation: tf.mean(knn.correlation) as tf.Scalar,
-    randomCorrelation: random === undefined ? tf.scalar(0) : (tf.mean(random.correlation) as tf.Scalar),
+    selfCorrelation: meanOf(self.correlation),
+    knnCorrelation: meanOf(knn.correlation),
+    randomCorrelation: random === undefined ? tf.scalar(0) : meanOf(random.correlation),
   };
 }
 
@@ -128,16 +134,17 @@ export function correspondencePairs(
   draws: CorrespondenceDraws,
   options: CorrespondenceOptions,
 ): { self: PairCorrespondence; knn: PairCorrespondence; random: PairCorrespondence | undefined } {
-  const { gridH, gridW, features, code } = batch;
-  const size = features.shape[0];
-  if (features.shape[1] !== gridH * gridW || code.shape[1] !== gridH * gridW || code.shape[0] !== size) {
+  const { features, code, grids } = batch;
+  const [size, cells] = features.shape;
+  if (code.shape[0] !== size || code.shape[1] !== cells || grids.length !== size) {
     throw new U2SegError(
       'shape-mismatch',
-      `correspondenceLoss: features and code must be [B, ${gridH * gridW}, *], got [${features.shape.join(', ')}] and [${code.shape.join(', ')}].`,
+      `correspondenceLoss: code must be [${size}, ${cells}, C] with ${size} grids, got [${code.shape.join(', ')}] with ${grids.length}.`,
     );
   }
-  const here = samplingMatrix(draws.coords, size, options.featureSamples, gridH, gridW);
-  const there = samplingMatrix(draws.partnerCoords, size, options.featureSamples, gridH, gridW);
+  const samples = options.featureSamples;
+  const here = samplingMatrix(draws.coords, grids, samples, cells);
+  const there = samplingMatrix(draws.partnerCoords, batch.neighborGrids, samples, cells);
   const sample = (at: tf.Tensor3D, map: tf.Tensor3D): tf.Tensor3D =>
     normalizeChannels(tf.matMul(at, map), correlationEpsilon);
 
@@ -147,9 +154,13 @@ export function correspondencePairs(
   const knn = pairCorrespondence(ours, neighbor, options.knnShift, options);
   const random = draws.partners.map((partners) => {
     const index = tf.tensor1d(Int32Array.from(partners), 'int32');
+    const partnerGrids = Array.from(partners, (partner) => grids[partner]!);
+    const at = sameGrids(partnerGrids, batch.neighborGrids)
+      ? there
+      : samplingMatrix(draws.partnerCoords, partnerGrids, samples, cells);
     const other = {
-      features: sample(there, tf.gather(features, index)),
-      code: sample(there, gatherImages(code, partners)),
+      features: sample(at, tf.gather(features, index)),
+      code: sample(at, gatherImages(code, partners)),
     };
     return pairCorrespondence(ours, other, options.randomShift, options);
   });
@@ -162,6 +173,10 @@ export function correspondencePairs(
       correlation: tf.concat(random.map((pair) => pair.correlation)),
     },
   };
+}
+
+function sameGrids(a: readonly GridSize[], b: readonly GridSize[]): boolean {
+  return a.every((grid, i) => grid.gridH === b[i]!.gridH && grid.gridW === b[i]!.gridW);
 }
 
 interface Sampled {
@@ -178,13 +193,9 @@ function pairCorrespondence(a: Sampled, b: Sampled, shift: number, options: Corr
   }
   const correlation = tf.matMul(a.code, b.code, false, true);
   const minimum = options.zeroClamp ? 0 : noClamp;
-  const clamped = options.stabilize
-    ? tf.clipByValue(correlation, minimum, stabilizedMaximum)
-    : tf.maximum(correlation, minimum);
-  return {
-    loss: tf.neg(tf.mul(clamped, tf.sub(target, shift))) as tf.Tensor3D,
-    correlation: correlation as tf.Tensor3D,
-  };
+  const maximum = options.stabilize ? stabilizedMaximum : -noClamp;
+  const loss = clampedProduct(correlation, tf.sub(target, shift), minimum, maximum);
+  return { loss: loss as tf.Tensor3D, correlation: correlation as tf.Tensor3D };
 }
 
 /**

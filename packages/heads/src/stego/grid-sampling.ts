@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertLength, type Rng } from '@u2seg/core';
+import { assertInteger, assertLength, type Rng } from '@u2seg/core';
 
 /**
  * Sampling coordinates of the correspondence loss: [B, S, S, 2] in [-1, 1], drawn uniformly. The last axis is (x, y);
@@ -9,6 +9,12 @@ export function drawSampleCoordinates(batch: number, samples: number, rng: Rng):
   return Float32Array.from({ length: batch * samples * samples * 2 }, () => rng() * 2 - 1);
 }
 
+/** Rows and columns of a feature map. */
+export interface GridSize {
+  readonly gridH: number;
+  readonly gridW: number;
+}
+
 /**
  * Bilinear sampling of a grid as a matrix, so that sampling and its gradient are one matrix product on every backend.
  *
@@ -16,20 +22,23 @@ export function drawSampleCoordinates(batch: number, samples: number, rng: Rng):
  * samples. Coordinates outside [-1, 1] clamp to the border.
  *
  * @param coords - [B, S, S, 2]
- * @returns [B, S * S, gridH * gridW]
+ * @param grids - size of each image's map, B of them
+ * @param cells - cells a map is padded to, at least gridH * gridW of each
+ * @returns [B, S * S, cells]; cells beyond an image's own are never sampled
  */
 export function samplingMatrix(
   coords: Float32Array,
-  batch: number,
+  grids: readonly GridSize[],
   samples: number,
-  gridH: number,
-  gridW: number,
+  cells: number,
 ): tf.Tensor3D {
+  const batch = grids.length;
   const rows = samples * samples;
   assertLength('samplingMatrix: coords', coords.length, [batch, samples, samples, 2]);
-  const cells = gridH * gridW;
   const weights = new Float32Array(batch * rows * cells);
   for (let b = 0; b < batch; b += 1) {
+    const { gridH, gridW } = grids[b]!;
+    assertInteger('samplingMatrix: grids: gridH * gridW', gridH * gridW, 1, cells);
     for (let i = 0; i < samples; i += 1) {
       for (let j = 0; j < samples; j += 1) {
         const from = ((b * samples + j) * samples + i) * 2;

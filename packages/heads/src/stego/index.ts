@@ -12,9 +12,10 @@ export {
   type CorrespondenceOptions,
   type PairCorrespondence,
 } from './correspondence-loss.ts';
-export { drawSampleCoordinates, samplingMatrix } from './grid-sampling.ts';
+export { drawSampleCoordinates, samplingMatrix, type GridSize } from './grid-sampling.ts';
 export { LinearProbe } from './linear-probe.ts';
 export { normalizeChannels } from './normalize-channels.ts';
+export { detach } from './scalar-losses.ts';
 export {
   drawStegoDropout,
   StegoHead,

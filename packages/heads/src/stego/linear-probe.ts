@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertLength, deriveSeed, SeededRng } from '@u2seg/core';
 import { resizeBilinear } from '../tf/resize.ts';
+import { crossEntropy } from './scalar-losses.ts';
 
 /**
  * A 1x1 convolution from code to classes, trained on labels: how much of the classes the code holds. For evaluation
@@ -49,10 +50,7 @@ export class LinearProbe {
     });
     const targets = Int32Array.from(labels, (label, i) => (weights[i] === 1 ? label : 0));
     const logits = resizeBilinear(this.logits(code), height, width);
-    const logProbabilities = tf.logSoftmax(tf.reshape(logits, [labels.length, this.classes]) as tf.Tensor2D);
-    const oneHot = tf.cast(tf.oneHot(tf.tensor1d(targets, 'int32'), this.classes), 'float32');
-    const perPixel = tf.sum(tf.mul(logProbabilities, oneHot), 1);
-    return tf.div(tf.neg(tf.sum(tf.mul(perPixel, weights))), Math.max(1, counted)) as tf.Scalar;
+    return crossEntropy(tf.reshape(logits, [labels.length, this.classes]) as tf.Tensor2D, targets, weights, counted);
   }
 
   /** Takes torch's layout: weight [classes, C, 1, 1], bias [classes]. */
