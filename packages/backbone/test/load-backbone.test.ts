@@ -157,6 +157,19 @@ describe('createVitBackbone', () => {
     expect(keys[2]!).toBeAllClose(keys[0]!, { ofMax: 1e-6 });
   });
 
+  it('stays close to float32 with int8 linear layers', async () => {
+    const weights = readVit(vitTensors());
+    const keys = [];
+    for (const precision of ['float32', 'int8'] as const) {
+      const backbone = await createVitBackbone(weights, identity, { precision });
+      keys.push(await backbone.extract(image(64, 64)));
+      await backbone.dispose();
+    }
+    // 8 bits for weights and activations: about 1 % of the largest value after one quantized block.
+    expect(keys[1]!.data).toBeAllClose(keys[0]!.data, { ofMax: 0.03 });
+    expect(keys[1]!.data).not.toEqual(keys[0]!.data);
+  });
+
   it('gives float16 outputs on request', async () => {
     const weights = readVit(vitTensors());
     const session = await createOnnxSession(vitGraph(weights, { outputs: ['key'], outputDtype: 'float16' }));

@@ -162,7 +162,9 @@ describe('fetchWeights', () => {
   it('names file, address and flag when offline', async () => {
     const error = await errorOf(() => loadBackbone('dino-vits8', { cacheDirectory: '/nowhere', offline: true }));
     expect(error.code).toBe('unavailable');
-    expect(error.message).toMatchInlineSnapshot(`"Weights "dino-vits8" are not in /nowhere and could not be downloaded: this run is offline. Fetch dino_deitsmall8_pretrain.pth from https://dl.fbaipublicfiles.com/dino/dino_deitsmall8_pretrain/dino_deitsmall8_pretrain.pth where there is a network and pass it with --weights <file>, or copy it into that folder."`);
+    expect(error.message).toMatchInlineSnapshot(
+      `"Weights "dino-vits8" are not in /nowhere and could not be downloaded: this run is offline. Fetch dino_deitsmall8_pretrain.pth from https://dl.fbaipublicfiles.com/dino/dino_deitsmall8_pretrain/dino_deitsmall8_pretrain.pth where there is a network and pass it with --weights <file>, or copy it into that folder."`,
+    );
   });
 
   it('names them too when the server cannot be reached', async () => {

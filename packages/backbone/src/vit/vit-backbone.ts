@@ -23,6 +23,8 @@ export interface VitBackboneOptions {
   readonly threads?: number;
   /** See `vitGraph`. */
   readonly attention?: 'fused' | 'spelled-out';
+  /** See `vitGraph`: `int8` is faster and not the reference's numbers. */
+  readonly precision?: 'float32' | 'int8';
 }
 
 /** Keys and CLS token, onnxruntime's choice of threads. */
@@ -31,6 +33,7 @@ export const vitBackboneDefaults: Required<VitBackboneOptions> = {
   cls: true,
   threads: 0,
   attention: 'fused',
+  precision: 'float32',
 };
 
 /**
@@ -46,7 +49,8 @@ export async function createVitBackbone(
 ): Promise<VitBackbone> {
   const settings = { ...vitBackboneDefaults, ...options };
   const outputs: VitOutput[] = settings.cls ? ['cls', settings.feature] : [settings.feature];
-  const graph = vitGraph(weights, { outputs, attention: settings.attention, metadata: { license: identity.license } });
+  const { attention, precision } = settings;
+  const graph = vitGraph(weights, { outputs, attention, precision, metadata: { license: identity.license } });
   const session = await createOnnxSession(graph, { threads: settings.threads, source: identity.name });
   return new VitBackbone(weights, session, identity, settings);
 }

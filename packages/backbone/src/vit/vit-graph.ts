@@ -1,5 +1,6 @@
 import { U2SegError } from '@u2seg/core';
 import { microsoftDomain, OnnxGraphBuilder, onnxFloat, type OnnxValue } from '@u2seg/interchange';
+import { quantizeRows, transpose } from './quantization.ts';
 import type { VitArchitecture, VitWeights } from './vit-architecture.ts';
 
 /** A tensor the graph can give. `n` is the number of tokens: CLS, registers, patches. */
@@ -23,7 +24,12 @@ export interface VitGraphOptions {
   readonly outputs?: readonly VitOutput[];
   /** `fused` uses onnxruntime's attention operator, `spelled-out` only standard operators. */
   readonly attention?: 'fused' | 'spelled-out';
-  /** Element type of the outputs; the computation is float32 either way. */
+  /**
+   * `int8` quantizes the linear layers: weights symmetrically per output channel, activations per tensor when they occur
+   * (DynamicQuantizeMatMul). Patch embedding, attention, norms and the last block's projection to q, k, v stay float32.
+   */
+  readonly precision?: 'float32' | 'int8';
+  /** Element type of the outputs. */
   readonly outputDtype?: 'float32' | 'float16';
   /** Licence and origin, kept in the file. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -33,6 +39,7 @@ export interface VitGraphOptions {
 export const vitGraphDefaults: Required<VitGraphOptions> = {
   outputs: ['cls', 'key'],
   attention: 'fused',
+  precision: 'float32',
   outputDtype: 'float32',
   metadata: {},
 };
@@ -197,8 +204,27 @@ class VitGraphWriter {
   }
 
   #linear(x: OnnxValue, name: string): OnnxValue {
+    if (this.#options.precision === 'int8' && name !== `blocks.${this.#architecture.depth - 1}.attn.qkv`) {
+      const { weight, scale } = this.#quantized(`${name}.weight`);
+      const inputs = [x, weight, scale, '', this.#parameter(`${name}.bias`)];
+      return this.#graph.node('DynamicQuantizeMatMul', inputs, {}, microsoftDomain);
+    }
     const product = this.#graph.node('MatMul', [x, this.#transposed(`${name}.weight`)]);
     return this.#graph.node('Add', [product, this.#parameter(`${name}.bias`)]);
+  }
+
+  #quantized(name: string): { readonly weight: OnnxValue; readonly scale: OnnxValue } {
+    const { shape, data } = this.#weights.parameters.get(name)!;
+    const [rows, columns] = shape as readonly [number, number];
+    const { values, scales } = quantizeRows(data, rows, columns);
+    return {
+      weight: this.#graph.initializer(name, {
+        dtype: 'int8',
+        shape: [columns, rows],
+        data: transpose(values, new Int8Array(values.length), rows, columns),
+      }),
+      scale: this.#graph.initializer(`${name}:scale`, { dtype: 'float32', shape: [rows], data: scales }),
+    };
   }
 
   readonly #stored = new Map<string, OnnxValue>();
@@ -213,10 +239,7 @@ class VitGraphWriter {
     const { shape, data } = this.#weights.parameters.get(name)!;
     const [rows, columns] = shape as readonly [number, number];
     return this.#store(name, () => {
-      const turned = new Float32Array(data.length);
-      for (let i = 0; i < rows; i += 1) {
-        for (let j = 0; j < columns; j += 1) turned[j * rows + i] = data[i * columns + j]!;
-      }
+      const turned = transpose(data, new Float32Array(data.length), rows, columns);
       return this.#graph.initializer(name, { dtype: 'float32', shape: [columns, rows], data: turned });
     });
   }
