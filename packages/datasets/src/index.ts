@@ -55,3 +55,28 @@ export {
   type SyntheticDataset,
   type SyntheticDatasetOptions,
 } from './synthetic/write-synthetic.ts';
+export { datasetCatalog, findDataset, openDataset } from './readers/catalog.ts';
+export { cityscapesCategories, openCityscapes } from './readers/cityscapes.ts';
+export { openCocoInstances, readSegmentation, type CocoInstancesFiles } from './readers/coco-instances.ts';
+export { masksOfIds, openCocoPanoptic, type CocoPanopticFiles } from './readers/coco-panoptic.ts';
+export {
+  checkDataset,
+  openFromSpec,
+  type DatasetCheck,
+  type DatasetSpec,
+  type OpenDatasetOptions,
+} from './readers/dataset-spec.ts';
+export {
+  readSamples,
+  type AnnotatedSegment,
+  type Dataset,
+  type DatasetCategory,
+  type DatasetImage,
+  type DatasetSample,
+} from './readers/dataset.ts';
+export { kittiCategories, openKitti } from './readers/kitti.ts';
+export { drawLabelled, labelPercentages, labelSplitSeed, selectImages } from './readers/label-split.ts';
+export { openOpenImages, type OpenImagesFiles } from './readers/openimages.ts';
+export { openPhotoFolder, type PhotoFolderFiles } from './readers/photo-folder.ts';
+export { openSemanticPairs, type SemanticPairsFiles } from './readers/semantic-pairs.ts';
+export { openVocBoxes, openVocMasks, vocCategories, vocSixCategories, type VocFiles } from './readers/voc.ts';

@@ -1,0 +1,128 @@
+/** COCO panoptic: a JSON of segments and a PNG of their ids for each image. */
+import { join } from 'node:path';
+import { type Rle, U2SegError } from '@u2seg/core';
+import { type PanopticMap, readPanopticPng } from '../label-png.ts';
+import { quoteName } from '../read-source.ts';
+import { cocoImagePath, duplicate, lookUp, readCocoIndex } from './coco-index.ts';
+import type { AnnotatedSegment, Dataset } from './dataset.ts';
+import {
+  asObject,
+  type JsonObject,
+  malformed,
+  needArray,
+  needBbox,
+  needInteger,
+  needNumber,
+  needText,
+  optionalFlag,
+  readJsonObject,
+} from './json-record.ts';
+
+export interface CocoPanopticFiles {
+  readonly name: string;
+  readonly split: string;
+  /** The panoptic JSON. */
+  readonly annotations: string;
+  /** Folder of the PNG files. */
+  readonly panopticFolder: string;
+  readonly imageFolder: string;
+}
+
+/**
+ * Opens a COCO panoptic data set. Only annotated images are listed, in the order of `annotations`.
+ *
+ * @throws U2SegError `not-found`, `io`, `bad-format` naming file, record and field
+ */
+export async function openCocoPanoptic(files: CocoPanopticFiles): Promise<Dataset> {
+  const json = await readJsonObject(files.annotations);
+  const index = readCocoIndex(files.annotations, json, files.imageFolder, cocoImagePath);
+  const records = new Map<number, { record: JsonObject; where: string }>();
+  needArray(index.name, json, 'annotations').forEach((value, i) => {
+    const record = asObject(`${index.name}: annotations[${i}]`, value);
+    const where = `${index.name}: annotations[${i}] (image ${String(record['image_id'])})`;
+    const { numericId } = lookUp(where, record, 'image_id', index.images, 'images');
+    if (records.has(numericId)) throw duplicate(where, numericId);
+    needText(where, record, 'file_name');
+    needArray(where, record, 'segments_info');
+    records.set(numericId, { record, where });
+  });
+  return {
+    name: files.name,
+    split: files.split,
+    categories: [...index.categories.values()],
+    images: [...records.keys()].map((id) => index.images.get(id)!),
+    load: async (image) => {
+      const numericId = Number(image.id);
+      const entry = records.get(numericId);
+      if (entry === undefined)
+        throw new U2SegError('not-found', `${index.name}: there is no annotated image ${image.id}.`);
+      const { record, where } = entry;
+      const { id, path, height, width } = index.images.get(numericId)!;
+      const png = join(files.panopticFolder, needText(where, record, 'file_name'));
+      const map = await readPanopticPng(png);
+      if (map.height !== height || map.width !== width) {
+        throw new U2SegError(
+          'bad-format',
+          `${quoteName(png)} has ${map.width} x ${map.height} pixels, its image ${image.id} has ${width} x ${height}.`,
+        );
+      }
+      const masks = masksOfIds(map);
+      const seen = new Set<number>();
+      const segments = needArray(where, record, 'segments_info').map((value, i): AnnotatedSegment => {
+        const at = `${where}: segments_info[${i}]`;
+        const info = asObject(at, value);
+        const segmentId = needInteger(at, info, 'id', 1);
+        if (seen.has(segmentId)) throw duplicate(at, segmentId);
+        seen.add(segmentId);
+        const category = lookUp(at, info, 'category_id', index.categories, 'categories');
+        const mask = masks.get(segmentId);
+        if (mask === undefined) throw malformed(`${at}: id`, `an id found in ${quoteName(png)}`, segmentId);
+        return {
+          categoryId: category.id,
+          isThing: category.isThing,
+          mask,
+          bboxXywh: needBbox(at, info),
+          area: needNumber(at, info, 'area', 0),
+          isCrowd: optionalFlag(at, info, 'iscrowd'),
+        };
+      });
+      for (const segmentId of masks.keys()) {
+        if (segmentId !== 0 && !seen.has(segmentId)) {
+          throw new U2SegError(
+            'bad-format',
+            `${quoteName(png)} holds segment ${segmentId}, which ${where}: segments_info lacks.`,
+          );
+        }
+      }
+      return { id, path, height, width, segments };
+    },
+  };
+}
+
+/** Run lengths of every id of a map, 0 included, from one walk down its columns. */
+export function masksOfIds({ ids, height, width }: PanopticMap): Map<number, Rle> {
+  const runs = new Map<number, { counts: number[]; end: number }>();
+  const total = height * width;
+  for (let at = 0, x = 0, y = 0; at < total;) {
+    const start = at;
+    const id = ids[y * width + x]!;
+    do {
+      at += 1;
+      y += 1;
+      if (y === height) {
+        y = 0;
+        x += 1;
+      }
+    } while (at < total && ids[y * width + x] === id);
+    let run = runs.get(id);
+    if (run === undefined) runs.set(id, (run = { counts: [], end: 0 }));
+    run.counts.push(start - run.end, at - start);
+    run.end = at;
+  }
+  const masks = new Map<number, Rle>();
+  for (const [id, { counts, end }] of runs) {
+    if (end < total) counts.push(total - end);
+    masks.set(id, { height, width, counts: Uint32Array.from(counts) });
+  }
+  return masks;
+}
