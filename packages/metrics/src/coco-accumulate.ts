@@ -1,23 +1,7 @@
+import { CocoCurves } from './coco-curves.ts';
 import type { MatchedRows } from './coco-match.ts';
 import type { CocoParameters } from './coco-parameters.ts';
 import { orderByFallingScore, orderByKey } from './stable-order.ts';
-
-/** Precision, recall and score at every setting; -1 where a category has no ground truth in an area range. */
-export interface CocoCurves {
-  /** [T, R, K, A, M] precision at recall level, thresholds x recall levels x categories x areas x maxDetections. */
-  readonly precision: Float64Array;
-  /** [T, R, K, A, M] score at which that recall is reached; 0 where it is not. */
-  readonly scores: Float64Array;
-  /** [T, K, A, M] recall reached. */
-  readonly recall: Float64Array;
-  readonly shape: {
-    readonly thresholds: number;
-    readonly recalls: number;
-    readonly categories: number;
-    readonly areas: number;
-    readonly maxDetections: number;
-  };
-}
 
 /** numpy's `spacing(1)`, which pycocotools adds to the denominator of precision. */
 const spacing = 2 ** -52;
@@ -25,65 +9,82 @@ const spacing = 2 ** -52;
 /**
  * Precision over recall for every category, area range, IoU threshold and number of detections.
  *
- * Precision peaks only at true positives and recall rises only there, so a curve is kept as its true positives; detections
- * unmatched at every threshold are counted once for all of them.
+ * Precision peaks only at true positives and recall rises only there, so a curve is kept as its true positives. A detection that
+ * counts at all counts at every threshold, right or wrong, so one running count serves all thresholds.
  */
 export function accumulateMatches(
   rows: MatchedRows,
   numCategories: number,
   parameters: Required<CocoParameters>,
 ): CocoCurves {
+  return accumulate(rows, numCategories, parameters, false).curves;
+}
+
+function accumulate(
+  rows: MatchedRows,
+  numCategories: number,
+  parameters: Required<CocoParameters>,
+  withScores: boolean,
+): { curves: CocoCurves; scores: Float64Array } {
   const numT = parameters.iouThresholds.length;
   const numA = rows.numAreas;
   const { maxDetections } = parameters;
   const numM = maxDetections.length;
-  const recalls = Float64Array.from(parameters.recallThresholds);
-  const numR = recalls.length;
-  const precision = new Float64Array(numT * numR * numCategories * numA * numM).fill(-1);
-  const scores = new Float64Array(precision.length).fill(-1);
-  const recall = new Float64Array(numT * numCategories * numA * numM).fill(-1);
+  const levels = Float64Array.from(parameters.recallThresholds);
+  const numR = levels.length;
+  const numCells = numCategories * numA * numM;
+  const perCell = numT * numR;
+  const precision = new Float64Array(numCells * perCell);
+  const scores = new Float64Array(withScores ? precision.length : 0);
+  const recall = new Float64Array(numCells * numT);
   const order = orderByKey(rows.category, numCategories, orderByFallingScore(rows.score));
-  const curve = new CurveBuilder(rows, numT);
-  const perRecall = numCategories * numA * numM;
+  const needed = new Int32Array(numR);
+  const builder = new CurveBuilder(rows, numT);
   for (let k = 0, from = 0; k < numCategories; k += 1) {
     let to = from;
-    let maxRank = 0;
-    while (to < order.length && rows.category[order[to]!] === k) {
-      maxRank = Math.max(maxRank, rows.rank[order[to]!]!);
-      to += 1;
-    }
+    while (to < order.length && rows.category[order[to]!] === k) to += 1;
+    const maxRank = builder.gather(order, from, to);
     for (let a = 0; a < numA; a += 1) {
       const positives = rows.positives[k * numA + a]!;
-      if (positives === 0) continue;
+      const firstCell = (k * numA + a) * numM;
+      if (positives === 0) {
+        precision.fill(-1, firstCell * perCell, (firstCell + numM) * perCell);
+        if (withScores) scores.fill(-1, firstCell * perCell, (firstCell + numM) * perCell);
+        recall.fill(-1, firstCell * numT, (firstCell + numM) * numT);
+        continue;
+      }
+      truePositivesNeeded(levels, positives, needed);
       for (let m = 0; m < numM; m += 1) {
-        const cell = (k * numA + a) * numM + m;
+        const cell = firstCell + m;
         if (m > 0 && maxDetections[m - 1]! > maxRank) {
           // the smaller limit already let everything through
-          for (let t = 0; t < numT; t += 1) {
-            recall[t * perRecall + cell] = recall[t * perRecall + cell - 1]!;
-            for (let r = 0; r < numR; r += 1) {
-              const at = (t * numR + r) * perRecall + cell;
-              precision[at] = precision[at - 1]!;
-              scores[at] = scores[at - 1]!;
-            }
-          }
+          precision.copyWithin(cell * perCell, (cell - 1) * perCell, cell * perCell);
+          if (withScores) scores.copyWithin(cell * perCell, (cell - 1) * perCell, cell * perCell);
+          recall.copyWithin(cell * numT, (cell - 1) * numT, cell * numT);
           continue;
         }
-        curve.build(order, from, to, a, maxDetections[m]!);
+        builder.build(a, maxDetections[m]!);
         for (let t = 0; t < numT; t += 1) {
-          recall[t * perRecall + cell] = curve.truePositives(t) / positives;
-          curve.read(t, positives, recalls, precision, scores, t * numR * perRecall + cell, perRecall);
+          recall[cell * numT + t] = builder.truePositives(t) / positives;
+          builder.read(t, needed, precision, cell * perCell + t * numR);
+          if (withScores) builder.readScores(t, needed, scores, cell * perCell + t * numR);
         }
       }
     }
     from = to;
   }
-  return {
-    precision,
-    scores,
-    recall,
-    shape: { thresholds: numT, recalls: numR, categories: numCategories, areas: numA, maxDetections: numM },
-  };
+  const shape = { thresholds: numT, recalls: numR, categories: numCategories, areas: numA, maxDetections: numM };
+  // scores are seldom asked for and cost as much as the rest, so they are made when they are
+  const lazyScores = (): Float64Array => accumulate(rows, numCategories, parameters, true).scores;
+  return { curves: new CocoCurves(shape, precision, recall, lazyScores), scores };
+}
+
+/** How many true positives reach each recall level, decided by the same division as recall itself; 0 for level 0. */
+function truePositivesNeeded(levels: Float64Array, positives: number, needed: Int32Array): void {
+  for (let r = 0, count = 0; r < levels.length; r += 1) {
+    while (count / positives < levels[r]! && count <= positives) count += 1;
+    needed[r] = count;
+  }
 }
 
 /** The true positives of one category, area range and detection limit, for every IoU threshold. */
@@ -91,103 +92,123 @@ class CurveBuilder {
   readonly #rows: MatchedRows;
   readonly #numT: number;
   readonly #count: Int32Array;
-  readonly #extra: Int32Array;
-  #capacity = 256;
-  /** [T, capacity] detections that counted up to and including each true positive. */
-  #seen: Float64Array;
-  /** [T, capacity] score of each true positive. */
-  #score: Float64Array;
-  #firstScore = 0;
+  readonly #skipped: Int32Array;
+  /** The category's rows, in order of falling score. */
   #numRows = 0;
+  #rank = new Int32Array(0);
+  #rowScore = new Float64Array(0);
+  /** [numAreas, capacity] */
+  #matched = new Uint32Array(0);
+  #ignored = new Uint32Array(0);
+  #firstScore = 0;
+  /** [T, capacity] precision envelope at each true positive, and its score. */
+  #envelope = new Float64Array(0);
+  #score = new Float64Array(0);
 
   constructor(rows: MatchedRows, numT: number) {
     this.#rows = rows;
     this.#numT = numT;
     this.#count = new Int32Array(numT);
-    this.#extra = new Int32Array(numT);
-    this.#seen = new Float64Array(numT * this.#capacity);
-    this.#score = new Float64Array(numT * this.#capacity);
+    this.#skipped = new Int32Array(numT);
   }
 
   truePositives(t: number): number {
     return this.#count[t]!;
   }
 
-  build(order: Int32Array, from: number, to: number, area: number, limit: number): void {
-    const { rank, score, length } = this.#rows;
-    const matched = this.#rows.matched.subarray(area * length, (area + 1) * length);
-    const ignored = this.#rows.ignored.subarray(area * length, (area + 1) * length);
-    const numT = this.#numT;
-    const count = this.#count.fill(0);
-    const extra = this.#extra.fill(0);
-    let candidates = 0;
-    for (let i = from; i < to; i += 1) if (matched[order[i]!] !== 0) candidates += 1;
-    if (candidates > this.#capacity) {
-      this.#capacity = 2 * candidates;
-      this.#seen = new Float64Array(numT * this.#capacity);
-      this.#score = new Float64Array(numT * this.#capacity);
+  /** Brings a category's rows side by side; returns their highest rank. */
+  gather(order: Int32Array, from: number, to: number): number {
+    const { rank, score, matched, ignored, numAreas } = this.#rows;
+    const n = to - from;
+    if (n > this.#rank.length) {
+      this.#rank = new Int32Array(2 * n);
+      this.#rowScore = new Float64Array(2 * n);
+      this.#matched = new Uint32Array(2 * n * numAreas);
+      this.#ignored = new Uint32Array(2 * n * numAreas);
+      this.#envelope = new Float64Array(2 * n * this.#numT);
+      this.#score = new Float64Array(2 * n * this.#numT);
     }
-    const seen = this.#seen;
-    const scoreAt = this.#score;
-    const capacity = this.#capacity;
-    let common = 0;
-    this.#numRows = 0;
-    for (let i = from; i < to; i += 1) {
-      const row = order[i]!;
-      if (rank[row]! >= limit) continue;
-      if (this.#numRows === 0) this.#firstScore = score[row]!;
-      this.#numRows += 1;
-      const bits = matched[row]!;
-      const out = ignored[row]!;
+    const capacity = this.#rank.length;
+    let maxRank = 0;
+    for (let i = 0; i < n; i += 1) {
+      const row = order[from + i]!;
+      this.#rank[i] = rank[row]!;
+      if (rank[row]! > maxRank) maxRank = rank[row]!;
+      this.#rowScore[i] = score[row]!;
+      for (let a = 0, at = row * numAreas; a < numAreas; a += 1, at += 1) {
+        this.#matched[a * capacity + i] = matched[at]!;
+        this.#ignored[a * capacity + i] = ignored[at]!;
+      }
+    }
+    this.#numRows = n;
+    return maxRank;
+  }
+
+  build(area: number, limit: number): void {
+    const capacity = this.#rank.length;
+    const matched = this.#matched;
+    const ignored = this.#ignored;
+    const rank = this.#rank;
+    const envelope = this.#envelope;
+    const scores = this.#score;
+    const count = this.#count.fill(0);
+    const skipped = this.#skipped.fill(0);
+    const numT = this.#numT;
+    const base = area * capacity;
+    let seen = 0;
+    let first = -1;
+    for (let i = 0; i < this.#numRows; i += 1) {
+      if (rank[i]! >= limit) continue;
+      if (first < 0) first = i;
+      const bits = matched[base + i]!;
+      const out = ignored[base + i]!;
       if (bits === 0) {
-        if (out === 0) common += 1;
+        if (out === 0) seen += 1;
         continue;
       }
+      seen += 1;
+      const score = this.#rowScore[i]!;
       for (let t = 0; t < numT; t += 1) {
         const bit = 1 << t;
-        if ((out & bit) !== 0) continue;
-        extra[t]! += 1;
-        if ((bits & bit) === 0) continue;
-        const at = t * capacity + count[t]!;
-        seen[at] = common + extra[t]!;
-        scoreAt[at] = score[row]!;
-        count[t]! += 1;
+        if ((out & bit) !== 0) {
+          skipped[t]! += 1;
+        } else if ((bits & bit) !== 0) {
+          const at = t * capacity + count[t]!;
+          envelope[at] = seen - skipped[t]!;
+          scores[at] = score;
+          count[t]! += 1;
+        }
+      }
+    }
+    this.#firstScore = first < 0 ? 0 : this.#rowScore[first]!;
+    // from the right: the highest precision at this true positive or a later one
+    for (let t = 0; t < numT; t += 1) {
+      let best = 0;
+      for (let i = count[t]! - 1, at = t * capacity + i; i >= 0; i -= 1, at -= 1) {
+        const value = (i + 1) / (envelope[at]! + spacing);
+        if (value > best) best = value;
+        envelope[at] = best;
       }
     }
   }
 
-  /** Writes precision and score at every recall level, `stride` apart, as pycocotools reads them off. */
-  read(
-    t: number,
-    positives: number,
-    recalls: Float64Array,
-    precision: Float64Array,
-    scores: Float64Array,
-    offset: number,
-    stride: number,
-  ): void {
-    const base = t * this.#capacity;
+  /** Writes precision at every recall level. Recall 0 is reached by the first detection, whatever it is. */
+  read(t: number, needed: Int32Array, out: Float64Array, at: number): void {
+    const base = t * this.#rank.length - 1;
     const total = this.#count[t]!;
-    const seen = this.#seen;
-    // from the right: the highest precision at this true positive or a later one, kept in place of `seen`
-    let best = 0;
-    for (let i = total - 1; i >= 0; i -= 1) {
-      const value = (i + 1) / (seen[base + i]! + spacing);
-      if (value > best) best = value;
-      seen[base + i] = best;
+    for (let r = 0; r < needed.length; r += 1) {
+      const n = needed[r]!;
+      if (n > total || total === 0) out[at + r] = 0;
+      else out[at + r] = this.#envelope[base + (n === 0 ? 1 : n)]!;
     }
-    let i = 0;
-    for (let r = 0, at = offset; r < recalls.length; r += 1, at += stride) {
-      const level = recalls[r]!;
-      if (level <= 0) {
-        // recall 0 is reached by the first detection, whatever it is
-        precision[at] = best;
-        scores[at] = this.#numRows > 0 ? this.#firstScore : 0;
-        continue;
-      }
-      while (i < total && (i + 1) / positives < level) i += 1;
-      precision[at] = i < total ? seen[base + i]! : 0;
-      scores[at] = i < total ? this.#score[base + i]! : 0;
+  }
+
+  readScores(t: number, needed: Int32Array, out: Float64Array, at: number): void {
+    const base = t * this.#rank.length - 1;
+    for (let r = 0; r < needed.length; r += 1) {
+      const n = needed[r]!;
+      if (n === 0) out[at + r] = this.#firstScore;
+      else out[at + r] = n > this.#count[t]! ? 0 : this.#score[base + n]!;
     }
   }
 }

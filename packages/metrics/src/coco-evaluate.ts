@@ -1,5 +1,6 @@
 import { U2SegError } from '@u2seg/core';
-import { accumulateMatches, type CocoCurves } from './coco-accumulate.ts';
+import { accumulateMatches } from './coco-accumulate.ts';
+import type { CocoCurves } from './coco-curves.ts';
 import { matchInstances, type MatchedRows } from './coco-match.ts';
 import { resolveCocoParameters, type CocoParameters, type IouType } from './coco-parameters.ts';
 import { scoreCategories, summarizeCoco, type CocoCategoryScore, type CocoStats } from './coco-summary.ts';
@@ -142,7 +143,7 @@ function concatenated(parts: readonly MatchedRows[], numPositives: number, numAr
       const part = parts[source[order[i]!]!]!;
       const values = column(part);
       for (let plane = 0; plane < planes; plane += 1) {
-        out[plane * n + i] = values[plane * part.length + row[order[i]!]!]!;
+        out[i * planes + plane] = values[row[order[i]!]! * planes + plane]!;
       }
     }
     return out;

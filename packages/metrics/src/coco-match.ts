@@ -14,9 +14,9 @@ export interface MatchedRows {
   readonly score: Float64Array;
   /** Position among the detections of its image and category. */
   readonly rank: Int32Array;
-  /** [numAreas, length] bit `t` says that the detection was matched at IoU threshold `t`. */
+  /** [length, numAreas] bit `t` says that the detection was matched at IoU threshold `t`. */
   readonly matched: Uint32Array;
-  /** [numAreas, length] bit `t` says that it is left out at IoU threshold `t`. */
+  /** [length, numAreas] bit `t` says that it is left out at IoU threshold `t`. */
   readonly ignored: Uint32Array;
   /** Row of the detections this came from. */
   readonly detection: Int32Array;
@@ -96,9 +96,10 @@ class GroupMatcher {
   readonly #areaMin: Float64Array;
   readonly #areaMax: Float64Array;
   readonly #iou: IouReader;
-  readonly #detectionArea: (row: number) => number;
+  readonly #dtArea: Float64Array;
+  /** One bit per threshold. */
+  readonly #allBits: number;
   readonly #positives: Float64Array;
-  readonly #capacity: number;
   readonly #detection: Int32Array;
   readonly #category: Int32Array;
   readonly #rank: Int32Array;
@@ -107,6 +108,7 @@ class GroupMatcher {
   readonly #matchedGt: Int32Array | undefined;
   #length = 0;
   #ious = new Float64Array(256);
+  #best = new Float64Array(64);
   #gtIgnored = new Uint8Array(64);
   #gtOrder = new Int32Array(64);
   #taken = new Uint32Array(64);
@@ -121,17 +123,14 @@ class GroupMatcher {
     this.#gt = gt;
     this.#dt = dt;
     this.#thresholds = Float64Array.from(parameters.iouThresholds, (t) => Math.min(t, 1 - 1e-10));
+    this.#allBits = 0xffffffff >>> (32 - this.#thresholds.length);
     this.#areaMin = Float64Array.from(parameters.areaRanges, (range) => range.min);
     this.#areaMax = Float64Array.from(parameters.areaRanges, (range) => range.max);
     this.#iou = new IouReader(gt, dt, parameters.iouType, this.#thresholds[0]!);
     const useMask =
       parameters.detectionArea === 'auto' ? parameters.iouType === 'segm' : parameters.detectionArea === 'mask';
-    const maskAreas = useMask ? dt.runs?.areas : undefined;
-    const boxes = dt.bboxXywh;
-    this.#detectionArea =
-      maskAreas === undefined ? (row) => boxes[4 * row + 2]! * boxes[4 * row + 3]! : (row) => maskAreas[row]!;
+    this.#dtArea = (useMask ? dt.runs?.areas : undefined) ?? boxAreas(dt.bboxXywh);
     const numAreas = this.#areaMin.length;
-    this.#capacity = dt.length;
     this.#positives = new Float64Array(numCategories * numAreas);
     this.#detection = new Int32Array(dt.length);
     this.#category = new Int32Array(dt.length);
@@ -153,35 +152,75 @@ class GroupMatcher {
     const numDt = dTo - dFrom;
     const numGt = gTo - gFrom;
     const first = this.#length;
+    this.#length += numDt;
+    const numAreas = this.#areaMin.length;
+    const ignored = this.#ignored;
+    const all = this.#allBits;
+    // detections outside an area range are left out there, unless a match says otherwise
     for (let d = 0; d < numDt; d += 1) {
-      this.#detection[first + d] = dtOrder[dFrom + d]!;
+      const row = dtOrder[dFrom + d]!;
+      this.#detection[first + d] = row;
       this.#category[first + d] = category;
       this.#rank[first + d] = d;
+      const area = this.#dtArea[row]!;
+      const at = (first + d) * numAreas;
+      for (let a = 0; a < numAreas; a += 1) {
+        if (area < this.#areaMin[a]! || area > this.#areaMax[a]!) ignored[at + a] = all;
+      }
     }
-    this.#length += numDt;
-    this.#reserve(numDt * numGt, numGt);
-    const any = numDt > 0 && numGt > 0 && this.#iou.group(dtOrder, dFrom, dTo, gtOrder, gFrom, gTo, this.#ious);
-    const { area, crowd } = this.#gt.annotations;
-    const numAreas = this.#areaMin.length;
-    const all = this.#thresholds.length === 32 ? 0xffffffff : 2 ** this.#thresholds.length - 1;
+    if (numGt === 0) return;
+    this.#reserve(numDt, numGt);
+    const any = numDt > 0 && this.#iou.group(dtOrder, dFrom, dTo, gtOrder, gFrom, gTo, this.#ious);
+    if (any) this.#findBest(numDt, numGt);
+    // matching does not depend on which ground truths are ignored when all of them are, or none
+    let uniformArea = -1;
     for (let a = 0; a < numAreas; a += 1) {
-      const min = this.#areaMin[a]!;
-      const max = this.#areaMax[a]!;
-      let counting = 0;
-      for (let g = 0; g < numGt; g += 1) {
-        const row = gtOrder[gFrom + g]!;
-        const out = crowd[row] === 1 || area[row]! < min || area[row]! > max ? 1 : 0;
-        this.#gtIgnored[g] = out;
-        counting += 1 - out;
-      }
+      const counting = this.#markIgnored(a, gtOrder, gFrom, numGt);
       this.#positives[category * numAreas + a]! += counting;
-      if (any) this.#matchArea(a, first, numDt, gtOrder, gFrom, numGt);
-      const base = a * this.#capacity + first;
-      for (let d = 0; d < numDt; d += 1) {
-        const own = this.#detectionArea(dtOrder[dFrom + d]!);
-        if (own < min || own > max) this.#ignored[base + d]! |= all & ~this.#matched[base + d]!;
-      }
+      if (!any) continue;
+      const uniform = counting === 0 || counting === numGt;
+      if (uniform && uniformArea >= 0) this.#copyMatches(uniformArea, a, first, numDt, counting === 0);
+      else this.#matchArea(a, first, numDt, gtOrder, gFrom, numGt);
+      if (uniform && uniformArea < 0) uniformArea = a;
     }
+  }
+
+  /** Marks the ground truths that do not count in an area range, and says how many do. */
+  #markIgnored(a: number, gtOrder: Int32Array, gFrom: number, numGt: number): number {
+    const { area, crowd } = this.#gt.annotations;
+    const min = this.#areaMin[a]!;
+    const max = this.#areaMax[a]!;
+    let counting = 0;
+    for (let g = 0; g < numGt; g += 1) {
+      const row = gtOrder[gFrom + g]!;
+      const out = crowd[row] === 1 || area[row]! < min || area[row]! > max ? 1 : 0;
+      this.#gtIgnored[g] = out;
+      counting += 1 - out;
+    }
+    return counting;
+  }
+
+  #findBest(numDt: number, numGt: number): void {
+    for (let d = 0, at = 0; d < numDt; d += 1) {
+      let best = 0;
+      for (let g = 0; g < numGt; g += 1, at += 1) if (this.#ious[at]! > best) best = this.#ious[at]!;
+      this.#best[d] = best;
+    }
+  }
+
+  #copyMatches(from: number, to: number, first: number, numDt: number, ignore: boolean): void {
+    const numAreas = this.#areaMin.length;
+    for (let d = 0; d < numDt; d += 1) {
+      const at = (first + d) * numAreas;
+      this.#note(at + to, this.#matched[at + from]!, ignore ? this.#matched[at + from]! : 0);
+    }
+  }
+
+  /** Sets the bits of one detection in one area range. */
+  #note(at: number, matched: number, ignored: number): void {
+    if (matched === 0) return;
+    this.#matched[at] = matched;
+    this.#ignored[at] = (this.#ignored[at]! & ~matched) | ignored;
   }
 
   #matchArea(a: number, first: number, numDt: number, gtRows: Int32Array, gFrom: number, numGt: number): void {
@@ -191,13 +230,13 @@ class GroupMatcher {
     const taken = this.#taken;
     const ious = this.#ious;
     const thresholds = this.#thresholds;
+    const numAreas = this.#areaMin.length;
     let used = 0;
     for (let g = 0; g < numGt; g += 1) if (ignored[g] === 0) order[used++] = g;
     for (let g = 0; g < numGt; g += 1) if (ignored[g] === 1) order[used++] = g;
     for (let g = 0; g < numGt; g += 1) taken[g] = 0;
     for (let d = 0; d < numDt; d += 1) {
-      let best = 0;
-      for (let g = 0, at = d * numGt; g < numGt; g += 1, at += 1) if (ious[at]! > best) best = ious[at]!;
+      const best = this.#best[d]!;
       let bits = 0;
       let out = 0;
       for (let t = 0; t < thresholds.length && thresholds[t]! <= best; t += 1) {
@@ -218,11 +257,10 @@ class GroupMatcher {
         bits |= bit;
         if (ignored[match] === 1) out |= bit;
         if (a === 0 && this.#matchedGt !== undefined) {
-          this.#matchedGt[t * this.#capacity + first + d] = gtRows[gFrom + match]!;
+          this.#matchedGt[t * this.#dt.length + first + d] = gtRows[gFrom + match]!;
         }
       }
-      this.#matched[a * this.#capacity + first + d] = bits;
-      this.#ignored[a * this.#capacity + first + d] = out;
+      this.#note((first + d) * numAreas + a, bits, out);
     }
   }
 
@@ -243,20 +281,28 @@ class GroupMatcher {
       category: this.#category.subarray(0, n),
       score,
       rank: this.#rank.subarray(0, n),
-      matched: compact(this.#matched, this.#capacity, n, numAreas),
-      ignored: compact(this.#ignored, this.#capacity, n, numAreas),
+      matched: this.#matched.subarray(0, n * numAreas),
+      ignored: this.#ignored.subarray(0, n * numAreas),
       detection: rows,
-      matchedGt:
-        this.#matchedGt === undefined
-          ? undefined
-          : compact(this.#matchedGt, this.#capacity, n, this.#thresholds.length),
+      matchedGt: this.#matchedGt === undefined ? undefined : this.#compactGt(this.#matchedGt, n),
       positives: this.#positives,
       numAreas,
     };
   }
 
-  #reserve(numPairs: number, numGt: number): void {
-    if (numPairs > this.#ious.length) this.#ious = new Float64Array(2 * numPairs);
+  /** [T, capacity] -> [T, n]. */
+  #compactGt(values: Int32Array, n: number): Int32Array {
+    const capacity = this.#dt.length;
+    const out = new Int32Array(this.#thresholds.length * n);
+    for (let t = 0; t < this.#thresholds.length; t += 1) {
+      out.set(values.subarray(t * capacity, t * capacity + n), t * n);
+    }
+    return out;
+  }
+
+  #reserve(numDt: number, numGt: number): void {
+    if (numDt * numGt > this.#ious.length) this.#ious = new Float64Array(2 * numDt * numGt);
+    if (numDt > this.#best.length) this.#best = new Float64Array(2 * numDt);
     if (numGt > this.#taken.length) {
       this.#gtIgnored = new Uint8Array(2 * numGt);
       this.#gtOrder = new Int32Array(2 * numGt);
@@ -265,12 +311,8 @@ class GroupMatcher {
   }
 }
 
-/** [planes, capacity] -> [planes, n], dropping the unused end of every plane. */
-function compact<T extends Int32Array | Uint32Array>(values: T, capacity: number, n: number, planes: number): T {
-  if (n === capacity) return values;
-  const out = values.slice(0, n * planes) as T;
-  for (let plane = 0; plane < planes; plane += 1) {
-    out.set(values.subarray(plane * capacity, plane * capacity + n), plane * n);
-  }
-  return out;
+function boxAreas(bboxXywh: Float64Array): Float64Array {
+  const areas = new Float64Array(bboxXywh.length / 4);
+  for (let i = 0; i < areas.length; i += 1) areas[i] = bboxXywh[4 * i + 2]! * bboxXywh[4 * i + 3]!;
+  return areas;
 }

@@ -1,4 +1,4 @@
-import type { CocoCurves } from './coco-accumulate.ts';
+import type { CocoCurves } from './coco-curves.ts';
 import type { CocoParameters } from './coco-parameters.ts';
 import type { CocoCategory } from './coco-tables.ts';
 
@@ -53,8 +53,9 @@ export function summarizeCoco(curves: CocoCurves, parameters: Required<CocoParam
   const last = parameters.maxDetections.length - 1;
   const headline = parameters.mode === 'reference' ? parameters.maxDetections.indexOf(100) : last;
   const ap = (t: number | undefined, a: number, m: number): number =>
-    meanPrecision(curves, { threshold: t, category: undefined, area: a, maxDetections: m });
-  const ar = (a: number, m: number): number => meanRecall(curves, undefined, a, m);
+    curves.meanPrecision({ threshold: t, category: undefined, area: a, maxDetections: m });
+  const ar = (a: number, m: number): number =>
+    curves.meanRecall({ threshold: undefined, category: undefined, area: a, maxDetections: m });
   return {
     ap: ap(undefined, area('all'), headline),
     ap50: ap(threshold(0.5), area('all'), last),
@@ -83,54 +84,9 @@ export function scoreCategories(
   return categories.map((category, k) => ({
     categoryId: category.id,
     name: category.name,
-    ap: meanPrecision(curves, { threshold: undefined, category: k, area, maxDetections: m }),
-    ap50: meanPrecision(curves, { threshold: threshold(0.5), category: k, area, maxDetections: m }),
-    ap75: meanPrecision(curves, { threshold: threshold(0.75), category: k, area, maxDetections: m }),
-    ar: meanRecall(curves, k, area, m),
+    ap: curves.meanPrecision({ threshold: undefined, category: k, area, maxDetections: m }),
+    ap50: curves.meanPrecision({ threshold: threshold(0.5), category: k, area, maxDetections: m }),
+    ap75: curves.meanPrecision({ threshold: threshold(0.75), category: k, area, maxDetections: m }),
+    ar: curves.meanRecall({ threshold: undefined, category: k, area, maxDetections: m }),
   }));
-}
-
-interface Selection {
-  /** All thresholds where undefined; an index of -1 selects nothing. */
-  readonly threshold: number | undefined;
-  readonly category: number | undefined;
-  readonly area: number;
-  readonly maxDetections: number;
-}
-
-function meanPrecision(curves: CocoCurves, selection: Selection): number {
-  const { thresholds: T, recalls: R, categories: K, areas: A, maxDetections: M } = curves.shape;
-  const { threshold, category, area: a, maxDetections: m } = selection;
-  if (threshold === -1 || a === -1 || m === -1) return Number.NaN;
-  let sum = 0;
-  let count = 0;
-  const fromT = threshold ?? 0;
-  const toT = threshold === undefined ? T : threshold + 1;
-  for (let t = fromT; t < toT; t += 1) {
-    for (let r = 0; r < R; r += 1) {
-      for (let k = category ?? 0; k < (category === undefined ? K : category + 1); k += 1) {
-        const value = curves.precision[(((t * R + r) * K + k) * A + a) * M + m]!;
-        if (value < 0) continue;
-        sum += value;
-        count += 1;
-      }
-    }
-  }
-  return count === 0 ? Number.NaN : sum / count;
-}
-
-function meanRecall(curves: CocoCurves, category: number | undefined, a: number, m: number): number {
-  const { thresholds: T, categories: K, areas: A, maxDetections: M } = curves.shape;
-  if (a === -1) return Number.NaN;
-  let sum = 0;
-  let count = 0;
-  for (let t = 0; t < T; t += 1) {
-    for (let k = category ?? 0; k < (category === undefined ? K : category + 1); k += 1) {
-      const value = curves.recall[((t * K + k) * A + a) * M + m]!;
-      if (value < 0) continue;
-      sum += value;
-      count += 1;
-    }
-  }
-  return count === 0 ? Number.NaN : sum / count;
 }

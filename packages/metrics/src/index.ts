@@ -1,4 +1,5 @@
-export { accumulateMatches, type CocoCurves } from './coco-accumulate.ts';
+export { accumulateMatches } from './coco-accumulate.ts';
+export type { CocoCurves, CurveSelection, CurveShape } from './coco-curves.ts';
 export { CocoAccumulator, evaluateClassAgnostic, evaluateCoco, type CocoReport } from './coco-evaluate.ts';
 export { readCocoGroundTruth, readCocoResults } from './coco-json.ts';
 export { matchInstances, type MatchedRows } from './coco-match.ts';
@@ -92,3 +93,8 @@ export {
 export { DataHash } from './data-hash.ts';
 export { remapLabels, remapTable, sequentialRemapTable } from './label-remap.ts';
 export { UnsupervisedSemantics, type UnsupervisedOptions, type UnsupervisedReport } from './unsupervised-semantics.ts';
+export { calibrateScores, type CalibrationReport, type ReliabilityBin } from './calibration.ts';
+export { breakDownErrors, type BreakdownOptions, type ErrorBreakdown, type ErrorShare } from './error-breakdown.ts';
+export { errorKinds, type DetectionError, type ErrorKind } from './error-kinds.ts';
+export { rankImages, type ImageOutcome } from './image-outcomes.ts';
+export { matchOutcomes, outcomeDefaults, type InstanceOutcomes, type OutcomeOptions } from './instance-outcomes.ts';

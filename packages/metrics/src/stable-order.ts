@@ -23,59 +23,73 @@ export function identityOrder(n: number): Int32Array<ArrayBuffer> {
 }
 
 const digitBits = 11;
-const numDigits = 6;
 const numBuckets = 1 << digitBits;
+const numDigits = 3;
 
 /**
- * Rows by falling score; equal scores keep their order (numpy's `argsort(-score, kind='mergesort')`). Least-significant
- * digit radix sort on the bits of the double, six passes of eleven bits; a pass in which all rows share a digit is skipped.
+ * Rows by falling score; equal scores keep their order (numpy's `argsort(-score, kind='mergesort')`).
+ *
+ * Radix sort on the upper half of the double (sign, exponent, 20 bits of mantissa) in three passes; the few neighbours that share
+ * it are put right by insertion, or, if they are many, by a merge sort of the whole.
  */
 export function orderByFallingScore(scores: Float64Array): Int32Array<ArrayBuffer> {
   const n = scores.length;
-  // +0 and -0 are equal scores, so -0 is made +0
-  const normalized = new Float64Array(n);
-  for (let i = 0; i < n; i += 1) normalized[i] = scores[i]! + 0;
-  const words = new Uint32Array(normalized.buffer);
+  const keys = upperHalves(scores);
   const counts = new Int32Array(numDigits * numBuckets);
   for (let i = 0; i < n; i += 1) {
-    let low = words[2 * i]!;
-    let high = words[2 * i + 1]!;
-    // falling order: positive numbers have their bits turned, negative ones already fall with rising bits
-    if (high >>> 31 === 0) {
-      low = ~low >>> 0;
-      high = (~high & 0x7fffffff) >>> 0;
-    }
-    words[2 * i] = low;
-    words[2 * i + 1] = high;
-    for (let d = 0; d < numDigits; d += 1) counts[d * numBuckets + digit(low, high, d)]! += 1;
+    const key = keys[i]!;
+    counts[key & (numBuckets - 1)]! += 1;
+    counts[numBuckets + ((key >>> digitBits) & (numBuckets - 1))]! += 1;
+    counts[2 * numBuckets + (key >>> (2 * digitBits))]! += 1;
   }
   let order = identityOrder(n);
   let next = new Int32Array(n);
   for (let d = 0; d < numDigits; d += 1) {
     const base = d * numBuckets;
-    if (n > 0 && counts[base + digit(words[2 * order[0]!]!, words[2 * order[0]! + 1]!, d)] === n) continue;
-    for (let bucket = 0, start = 0; bucket < numBuckets; bucket += 1) {
-      const count = counts[base + bucket]!;
-      counts[base + bucket] = start;
+    const shift = d * digitBits;
+    for (let bucket = base, start = 0; bucket < base + numBuckets; bucket += 1) {
+      const count = counts[bucket]!;
+      counts[bucket] = start;
       start += count;
     }
     for (let i = 0; i < n; i += 1) {
       const row = order[i]!;
-      const at = base + digit(words[2 * row]!, words[2 * row + 1]!, d);
-      next[counts[at]!] = row;
-      counts[at]! += 1;
+      const bucket = base + ((keys[row]! >>> shift) & (numBuckets - 1));
+      next[counts[bucket]!] = row;
+      counts[bucket]! += 1;
     }
     [order, next] = [next, order];
+  }
+  const allowance = 4 * n;
+  for (let i = 1, moves = 0; i < n; i += 1) {
+    const row = order[i]!;
+    const value = scores[row]!;
+    let j = i - 1;
+    while (j >= 0 && scores[order[j]!]! < value) {
+      order[j + 1] = order[j]!;
+      j -= 1;
+    }
+    order[j + 1] = row;
+    moves += i - 1 - j;
+    if (moves > allowance) {
+      sortStretchByFallingScore(order, 0, n, scores, next);
+      break;
+    }
   }
   return order;
 }
 
-/** Eleven bits of the 64-bit word `high:low`, counted from the lowest. */
-function digit(low: number, high: number, index: number): number {
-  const shift = digitBits * index;
-  if (shift + digitBits <= 32) return (low >>> shift) & (numBuckets - 1);
-  if (shift >= 32) return (high >>> (shift - 32)) & (numBuckets - 1);
-  return ((low >>> shift) | (high << (32 - shift))) & (numBuckets - 1);
+/** Upper 32 bits of each score, turned so that a higher score has a smaller key. */
+function upperHalves(scores: Float64Array): Uint32Array {
+  const n = scores.length;
+  const words = new Uint32Array(scores.buffer, scores.byteOffset, 2 * n);
+  const keys = new Uint32Array(n);
+  for (let i = 0; i < n; i += 1) {
+    const high = words[2 * i + 1]!;
+    // a set sign bit: falling magnitudes are rising scores already; -0 is 0
+    keys[i] = high >>> 31 === 0 ? ~high & 0x7fffffff : scores[i] === 0 ? 0x7fffffff : high;
+  }
+  return keys;
 }
 
 /** Sorts `order[from .. to)` by falling score, stably: insertion for short stretches, merging for long ones. */
