@@ -1,1 +1,61 @@
-export {};
+export {
+  affinityBits,
+  affinityFromEdges,
+  cosineSimilarities,
+  edgeCounts,
+  hasEdge,
+  paintOut,
+  type AffinityGraph,
+  type AffinityOptions,
+  type GramMatmul,
+} from './affinity-graph.ts';
+export { bipartition, type Bipartition } from './bipartition.ts';
+export {
+  crfIterations,
+  cutlerCrfKernels,
+  stegoCrfKernels,
+  type BilateralKernel,
+  type CrfKernel,
+  type CrfNormalization,
+  type GaussianKernel,
+} from './crf-settings.ts';
+export { DenseCrf, type CrfForeground, type CrfInferOptions, type CrfMarginals } from './dense-crf.ts';
+export { areaOf, componentAt, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
+export {
+  maskCut,
+  maskCutDefaults,
+  type GridCut,
+  type MaskCutOptions,
+  type MaskCutResult,
+  type MaskCutStop,
+} from './maskcut.ts';
+export {
+  maskCutReference,
+  maskCutReferenceDefaults,
+  type MaskCutReferenceOptions,
+  type ReferenceCut,
+} from './maskcut-reference.ts';
+export { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
+export {
+  finishProposals,
+  proposeMasks,
+  proposeMasksDefaults,
+  type ProposeMasksOptions,
+  type ScoredProposal,
+} from './propose-masks.ts';
+export {
+  referenceAnnotations,
+  type ReferenceAnnotation,
+  type ReferenceAnnotationOptions,
+  type ReferenceMask,
+  type ResizeGray,
+} from './reference-annotations.ts';
+export {
+  eigenvectorDefaults,
+  lanczos,
+  secondEigenvector,
+  type AffinityOperator,
+  type EigenvectorOptions,
+  type SecondEigenvector,
+} from './second-eigenvector.ts';
+export { tokenCut, tokenCutDefaults, type TokenCutOptions, type TokenCutResult } from './tokencut.ts';

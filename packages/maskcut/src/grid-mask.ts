@@ -1,0 +1,98 @@
+/**
+ * Members of the 4-connected component that contains `seed`: the cells with the seed's value reachable from it.
+ *
+ * [H, W] -> [H, W] of 0 and 1.
+ */
+export function componentAt(mask: Uint8Array, height: number, width: number, seed: number): Uint8Array {
+  const component = new Uint8Array(height * width);
+  const value = mask[seed] === 0 ? 0 : 1;
+  const stack = [seed];
+  component[seed] = 1;
+  while (stack.length > 0) {
+    const at = stack.pop()!;
+    const x = at % width;
+    const visit = (next: number): void => {
+      if (component[next] === 0 && (mask[next] === 0 ? 0 : 1) === value) {
+        component[next] = 1;
+        stack.push(next);
+      }
+    };
+    if (x > 0) visit(at - 1);
+    if (x + 1 < width) visit(at + 1);
+    if (at >= width) visit(at - width);
+    if (at + width < mask.length) visit(at + width);
+  }
+  return component;
+}
+
+/**
+ * Fills what the mask encloses: cells that no 4-connected path of zeros joins to the border become 1, as
+ * `scipy.ndimage.binary_fill_holes` does.
+ */
+export function fillHoles(mask: Uint8Array, height: number, width: number): Uint8Array {
+  const outside = new Uint8Array(height * width);
+  const stack = new Int32Array(height * width);
+  let top = 0;
+  const visit = (at: number): void => {
+    if (outside[at] === 0 && mask[at] === 0) {
+      outside[at] = 1;
+      stack[top] = at;
+      top += 1;
+    }
+  };
+  for (let x = 0; x < width; x += 1) {
+    visit(x);
+    visit((height - 1) * width + x);
+  }
+  for (let y = 0; y < height; y += 1) {
+    visit(y * width);
+    visit(y * width + width - 1);
+  }
+  while (top > 0) {
+    top -= 1;
+    const at = stack[top]!;
+    const x = at % width;
+    if (x > 0) visit(at - 1);
+    if (x + 1 < width) visit(at + 1);
+    if (at >= width) visit(at - width);
+    if (at + width < mask.length) visit(at + width);
+  }
+  return outside.map((flag) => 1 - flag);
+}
+
+/** Nearest-neighbour resize as torch's: target cell `t` takes source cell `floor(t * source / target)`. */
+export function resizeNearest(
+  mask: Uint8Array,
+  height: number,
+  width: number,
+  toHeight: number,
+  toWidth: number,
+): Uint8Array {
+  const out = new Uint8Array(toHeight * toWidth);
+  const columns = Int32Array.from({ length: toWidth }, (_, x) =>
+    Math.min(width - 1, Math.floor((x * width) / toWidth)),
+  );
+  for (let y = 0; y < toHeight; y += 1) {
+    const row = Math.min(height - 1, Math.floor((y * height) / toHeight)) * width;
+    for (let x = 0; x < toWidth; x += 1) out[y * toWidth + x] = mask[row + columns[x]!]!;
+  }
+  return out;
+}
+
+/** Number of cells set. */
+export function areaOf(mask: Uint8Array): number {
+  let area = 0;
+  for (let i = 0; i < mask.length; i += 1) if (mask[i] !== 0) area += 1;
+  return area;
+}
+
+/** Intersection over union of two masks; NaN where both are empty, as 0 / 0 is. */
+export function maskIou(a: Uint8Array, b: Uint8Array): number {
+  let both = 0;
+  let either = 0;
+  for (let i = 0; i < a.length; i += 1) {
+    if (a[i] !== 0 && b[i] !== 0) both += 1;
+    if (a[i] !== 0 || b[i] !== 0) either += 1;
+  }
+  return both / either;
+}
