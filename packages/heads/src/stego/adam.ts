@@ -27,8 +27,8 @@ export class Adam {
     this.#options = { ...adamDefaults, ...options };
     for (const [name, variable] of variables) {
       this.#moments.set(name, {
-        first: tf.variable(tf.zerosLike(variable), false),
-        second: tf.variable(tf.zerosLike(variable), false),
+        first: tf.tidy(() => tf.variable(tf.zerosLike(variable), false)),
+        second: tf.tidy(() => tf.variable(tf.zerosLike(variable), false)),
       });
     }
   }

@@ -26,7 +26,7 @@ export class ClusterProbe {
     this.clusters = clusters;
     const rng = new SeededRng(deriveSeed(seed, 'stego cluster probe'));
     const values = Float32Array.from({ length: clusters * codeDim }, () => rng.normal());
-    this.directions = tf.variable(tf.tensor2d(values, [clusters, codeDim]));
+    this.directions = tf.tidy(() => tf.variable(tf.tensor2d(values, [clusters, codeDim])));
   }
 
   /** [M, C] -> [M, K] cosine of every code with every direction, in [-1, 1]. */

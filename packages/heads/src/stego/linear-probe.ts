@@ -21,8 +21,8 @@ export class LinearProbe {
     const bound = 1 / Math.sqrt(codeDim);
     const draw = (count: number): Float32Array =>
       Float32Array.from({ length: count }, () => (rng.next() * 2 - 1) * bound);
-    this.weight = tf.variable(tf.tensor2d(draw(codeDim * classes), [codeDim, classes]));
-    this.bias = tf.variable(tf.tensor1d(draw(classes)));
+    this.weight = tf.tidy(() => tf.variable(tf.tensor2d(draw(codeDim * classes), [codeDim, classes])));
+    this.bias = tf.tidy(() => tf.variable(tf.tensor1d(draw(classes))));
   }
 
   /** [B, h, w, C] -> [B, h, w, classes] */

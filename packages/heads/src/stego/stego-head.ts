@@ -165,8 +165,8 @@ export class StegoHead {
     const draw = (count: number): Float32Array =>
       Float32Array.from({ length: count }, () => (rng.next() * 2 - 1) * bound);
     this.#layers.set(name, {
-      weight: tf.variable(tf.tensor2d(draw(inputs * outputs), [inputs, outputs])),
-      bias: tf.variable(tf.tensor1d(draw(outputs))),
+      weight: tf.tidy(() => tf.variable(tf.tensor2d(draw(inputs * outputs), [inputs, outputs]))),
+      bias: tf.tidy(() => tf.variable(tf.tensor1d(draw(outputs)))),
     });
   }
 }
