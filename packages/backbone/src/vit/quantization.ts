@@ -8,14 +8,16 @@ export interface QuantizedRows {
 
 const largest = 127;
 
-/** Quantizes each row of [rows, columns] symmetrically, its largest magnitude at 127. A row of zeros gets the scale 1. */
+/** Quantizes each row of [rows, columns] symmetrically, its largest magnitude at 127. A row of zeros gets the
+ * scale 1. */
 export function quantizeRows(data: Float32Array, rows: number, columns: number): QuantizedRows {
   const values = new Int8Array(data.length);
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row += 1) {
     let peak = 0;
     for (let i = row * columns; i < (row + 1) * columns; i += 1) peak = Math.max(peak, Math.abs(data[i]!));
-    const scale = peak === 0 ? 1 : peak / largest;
+    // Also 1 where a denormal peak leaves no scale in float32.
+    const scale = Math.fround(peak / largest) || 1;
     scales[row] = scale;
     for (let i = row * columns; i < (row + 1) * columns; i += 1) values[i] = Math.round(data[i]! / scale);
   }
