@@ -11,10 +11,11 @@ export interface DecodeImageOptions {
   /** Colour put behind transparent pixels, [0, 255] each. */
   readonly background?: readonly [number, number, number];
   /**
-   * What to do with an embedded colour profile: `apply` converts to sRGB; `ignore` takes the stored numbers, as Pillow's
-   * `convert("RGB")` and with it the reference implementations do. CMYK is always converted through a profile.
+   * What to do with an embedded colour profile. `ignore` takes the stored numbers, as Pillow's `convert("RGB")` and with it
+   * the reference implementations do: pixels equal theirs bit for bit. `apply` converts to sRGB, which is how the photo is
+   * meant to look and moves saturated colours by many levels. CMYK is always converted through a profile.
    */
-  readonly profile?: 'apply' | 'ignore';
+  readonly profile?: 'ignore' | 'apply';
 }
 
 /** `maxPixels`: 100 megapixels take 300 MB decoded; phone cameras stay below. */
@@ -22,7 +23,7 @@ export const decodeImageDefaults: Required<DecodeImageOptions> = {
   maxPixels: 100_000_000,
   maxSide: 0,
   background: [255, 255, 255],
-  profile: 'apply',
+  profile: 'ignore',
 };
 
 /** What the header of an image file says; nothing is decoded. */

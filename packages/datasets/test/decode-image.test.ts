@@ -120,6 +120,18 @@ describe('decodeImage', () => {
     expect([frame.height, frame.width, ...pixel(frame, 0, 0)]).toEqual([8, 8, 250, 0, 0]);
   });
 
+  it('takes the stored numbers of a wide-gamut photo, or converts them when told', async () => {
+    const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: { r: 230, g: 40, b: 30 } } })
+      .withIccProfile('p3')
+      .png()
+      .toBuffer();
+    const stored = await sharp(bytes, { ignoreIcc: true }).raw().toBuffer();
+    expect(pixel(await decodeImage(bytes), 0, 0)).toEqual([...stored.subarray(0, 3)]);
+    const [r, g, b] = pixel(await decodeImage(bytes, { profile: 'apply' }), 0, 0);
+    expect(Math.max(Math.abs(r! - 230), Math.abs(g! - 40), Math.abs(b! - 30))).toBeLessThan(4);
+    expect(Math.abs(stored[0]! - 230)).toBeGreaterThan(4);
+  });
+
   it('shrinks while decoding, never enlarges', async () => {
     const bytes = await encodeJpeg(gradient(100, 200), { quality: 80 });
     expect(await decodeImage(bytes, { maxSide: 50 })).toMatchObject({ height: 25, width: 50 });
