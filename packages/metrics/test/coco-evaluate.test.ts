@@ -1,0 +1,224 @@
+import { encodeMask } from '@u2seg/core';
+import {
+  breakDownErrors,
+  calibrateScores,
+  CocoAccumulator,
+  detectionsFrom,
+  evaluateClassAgnostic,
+  evaluateCoco,
+  groundTruthFrom,
+  rankImages,
+  type CocoGroundTruth,
+  type DetectedInstance,
+  type GroundTruthInstance,
+} from '@u2seg/metrics';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+const categories = [
+  { id: 1, name: 'cat' },
+  { id: 2, name: 'dog' },
+];
+const imagesUpTo = (n: number) =>
+  Array.from({ length: n }, (_, i) => ({ id: i + 1, height: 200, width: 200, fileName: `${i + 1}.jpg` }));
+const truth = (instances: readonly GroundTruthInstance[], n = 1): CocoGroundTruth =>
+  groundTruthFrom(imagesUpTo(n), categories, instances);
+const sameBits = (a: Float64Array, b: Float64Array): boolean => Buffer.from(a.buffer).equals(new Uint8Array(b.buffer));
+const box = (x: number, y: number, size = 100) => [x, y, size, size] as const;
+
+describe('evaluateCoco', () => {
+  it('gives 1 to perfect boxes and 0 to none', () => {
+    const gt = truth([{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0) }]);
+    const perfect = evaluateCoco(
+      gt,
+      detectionsFrom(gt, [{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0), score: 1 }]),
+    );
+    // pycocotools adds 2^-52 to the denominator of precision
+    expect(perfect.stats.ap).toBeCloseTo(1, 14);
+    expect(perfect.stats.arThird).toBe(1);
+    expect(perfect.stats.apSmall).toBeNaN();
+    expect(perfect.perCategory[1]!.ap).toBeNaN();
+    const none = evaluateCoco(gt, detectionsFrom(gt, []));
+    expect([none.stats.ap, none.stats.arThird]).toEqual([0, 0]);
+  });
+
+  it('is NaN without ground truth', () => {
+    const gt = truth([]);
+    expect(evaluateCoco(gt, detectionsFrom(gt, [])).stats.ap).toBeNaN();
+  });
+
+  it('breaks ties between equal scores by order', () => {
+    const gt = truth([{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0) }]);
+    const right: DetectedInstance = { imageId: 1, categoryId: 1, bboxXywh: box(0, 0), score: 0.5 };
+    const wrong: DetectedInstance = { ...right, bboxXywh: box(100, 100) };
+    expect(evaluateCoco(gt, detectionsFrom(gt, [right, wrong])).stats.ap).toBeCloseTo(1, 14);
+    expect(evaluateCoco(gt, detectionsFrom(gt, [wrong, right])).stats.ap).toBeCloseTo(0.5, 14);
+  });
+
+  it('never asks for a crowd, and forgives what lies on it', () => {
+    const gt = truth([
+      { imageId: 1, categoryId: 1, bboxXywh: box(0, 0) },
+      { imageId: 1, categoryId: 1, bboxXywh: box(100, 0), crowd: true },
+    ]);
+    const dt = detectionsFrom(gt, [
+      { imageId: 1, categoryId: 1, bboxXywh: box(110, 10, 50), score: 0.9 },
+      { imageId: 1, categoryId: 1, bboxXywh: box(130, 10, 50), score: 0.8 },
+      { imageId: 1, categoryId: 1, bboxXywh: box(0, 0), score: 0.7 },
+    ]);
+    expect(evaluateCoco(gt, dt).stats.ap).toBeCloseTo(1, 14);
+  });
+
+  it('wants masks for masks', () => {
+    const gt = truth([{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0) }]);
+    const dt = detectionsFrom(gt, [{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0), score: 1 }]);
+    expect(() => evaluateCoco(gt, dt, { iouType: 'segm' })).toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: evaluateCoco: iouType segm wants detections with masks, got boxes only.]`,
+    );
+  });
+
+  it('does not see categories where it is class-agnostic', () => {
+    const gt = truth([{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0) }]);
+    const dt = detectionsFrom(gt, [{ imageId: 1, categoryId: 2, bboxXywh: box(0, 0), score: 1 }]);
+    expect(evaluateCoco(gt, dt).stats.ap).toBe(0);
+    expect(evaluateClassAgnostic(gt, dt)).toMatchObject({ protocol: 'coco-ap-class-agnostic' });
+    expect(evaluateClassAgnostic(gt, dt).stats.ap).toBeCloseTo(1, 14);
+  });
+
+  const scene = fc.integer({ min: 1, max: 4 }).chain((n) => {
+    const place = fc.record({
+      imageId: fc.integer({ min: 1, max: n }),
+      categoryId: fc.integer({ min: 1, max: 2 }),
+      bboxXywh: fc
+        .tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 }), fc.integer({ min: 1, max: 3 }))
+        .map(([x, y, size]) => [20 * x, 20 * y, 30 * size, 40 * size] as const),
+    });
+    return fc.record({
+      n: fc.constant(n),
+      gt: fc.array(fc.tuple(place, fc.boolean()), { maxLength: 12 }),
+      // few scores, so that ties are common
+      dt: fc.array(fc.tuple(place, fc.constantFrom(0.2, 0.5, 0.9)), { maxLength: 20 }),
+    });
+  });
+
+  it('computes the same whole, streamed image by image, and merged from shards', () => {
+    fc.assert(
+      fc.property(scene, fc.boolean(), ({ n, gt: gts, dt: dts }, useCategories) => {
+        const parameters = { useCategories, maxDetections: [1, 2, 5] };
+        const part = (ids: readonly number[]) => {
+          const gt = groundTruthFrom(
+            imagesUpTo(n).filter((image) => ids.includes(image.id)),
+            categories,
+            gts.flatMap(([one, crowd]) => (ids.includes(one.imageId) ? [{ ...one, crowd }] : [])),
+          );
+          const dt = detectionsFrom(
+            gt,
+            dts.flatMap(([one, score]) => (ids.includes(one.imageId) ? [{ ...one, score }] : [])),
+          );
+          return [gt, dt] as const;
+        };
+        const all = Array.from({ length: n }, (_, i) => i + 1);
+        const whole = evaluateCoco(...part(all), parameters);
+        const streamed = new CocoAccumulator(parameters);
+        for (const id of [...all].reverse()) streamed.update(...part([id]));
+        const sharded = new CocoAccumulator(parameters);
+        const other = new CocoAccumulator(parameters);
+        sharded.update(...part(all.filter((id) => id % 2 === 0)));
+        other.update(...part(all.filter((id) => id % 2 === 1)));
+        sharded.merge(other);
+        for (const accumulator of [streamed, sharded]) {
+          const report = accumulator.compute();
+          for (const curve of ['precision', 'scores', 'recall'] as const) {
+            expect(sameBits(report.curves[curve], whole.curves[curve])).toBe(true);
+          }
+          expect(report.stats).toEqual(whole.stats);
+        }
+      }),
+    );
+  });
+
+  it('scores masks of whole boxes as it scores the boxes', () => {
+    fc.assert(
+      fc.property(scene, ({ n, gt: gts, dt: dts }) => {
+        const mask = ([x, y, w, h]: readonly [number, number, number, number]) => {
+          const data = new Uint8Array(200 * 200);
+          for (let row = y; row < y + h; row += 1) data.fill(1, row * 200 + x, row * 200 + x + w);
+          return encodeMask({ data, height: 200, width: 200 });
+        };
+        const gt = truth(
+          gts.map(([one, crowd]) => ({ ...one, crowd, mask: mask(one.bboxXywh) })),
+          n,
+        );
+        const dt = detectionsFrom(
+          gt,
+          dts.map(([one, score]) => ({ ...one, score, mask: mask(one.bboxXywh) })),
+        );
+        fc.pre(dts.length > 0);
+        expect(evaluateCoco(gt, dt, { iouType: 'segm' }).stats).toEqual(evaluateCoco(gt, dt).stats);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('breakDownErrors, calibrateScores, rankImages', () => {
+  const gt = truth(
+    [
+      { imageId: 1, categoryId: 1, bboxXywh: box(0, 0) },
+      { imageId: 1, categoryId: 2, bboxXywh: box(100, 0) },
+      { imageId: 2, categoryId: 1, bboxXywh: box(0, 0) },
+      { imageId: 2, categoryId: 2, bboxXywh: box(100, 100) },
+      { imageId: 3, categoryId: 1, bboxXywh: box(0, 0) },
+    ],
+    3,
+  );
+  const dt = detectionsFrom(gt, [
+    { imageId: 1, categoryId: 1, bboxXywh: box(0, 0), score: 0.9 }, // right
+    { imageId: 1, categoryId: 1, bboxXywh: box(2, 0), score: 0.8 }, // duplicate
+    { imageId: 1, categoryId: 1, bboxXywh: box(100, 0), score: 0.7 }, // a dog called a cat
+    { imageId: 2, categoryId: 1, bboxXywh: box(60, 0), score: 0.6 }, // IoU 0.25 with the cat
+    { imageId: 2, categoryId: 1, bboxXywh: box(140, 140), score: 0.55 }, // IoU 0.22 with the dog, called a cat
+    { imageId: 3, categoryId: 2, bboxXywh: box(100, 100), score: 0.3 }, // nothing there
+  ]);
+
+  it('gives every wrong detection one kind of error', () => {
+    const { ofDetection, missedGt, errors, ap } = breakDownErrors(gt, dt);
+    expect(ofDetection.map((error) => error?.kind)).toEqual([
+      undefined,
+      'duplicate',
+      'classification',
+      'localization',
+      'both',
+      'background',
+    ]);
+    // the dog and the cat of images 1 and 2 would be found by a repair; the dog of 2 and the cat of 3 would not
+    expect(missedGt).toEqual([3, 4]);
+    expect(Object.fromEntries(Object.entries(errors).map(([kind, { count }]) => [kind, count]))).toEqual({
+      classification: 1,
+      localization: 1,
+      both: 1,
+      duplicate: 1,
+      background: 1,
+      missed: 2,
+    });
+    for (const { deltaAp } of Object.values(errors)) expect(deltaAp).toBeGreaterThanOrEqual(0);
+    expect(ap).toBeCloseTo(evaluateCoco(gt, dt).stats.ap50, 12);
+  });
+
+  it('compares scores with what they promise', () => {
+    const { bins, expectedError, detections } = calibrateScores(gt, dt, { numBins: 2 });
+    expect(detections).toBe(6);
+    expect(bins.map(({ count }) => count)).toEqual([1, 5]);
+    expect(bins[1]!.precision).toBe(0.2);
+    expect(bins[1]!.meanScore).toBeCloseTo(0.71, 12);
+    expect(expectedError).toBeCloseTo((1 / 6) * 0.3 + (5 / 6) * 0.51, 12);
+    expect(calibrateScores(gt, detectionsFrom(gt, [])).expectedError).toBeNaN();
+  });
+
+  it('puts the worst images first', () => {
+    expect(rankImages(gt, dt).map(({ imageId, tp, fp, fn }) => [imageId, tp, fp, fn])).toEqual([
+      [2, 0, 2, 2],
+      [3, 0, 0, 1],
+      [1, 1, 2, 1],
+    ]);
+  });
+});
