@@ -181,6 +181,20 @@ describe('decodeImage', () => {
         expect(cut.code).toBe('bad-format');
       }
     }
+    const encoders = {
+      progressive: raw(noisy).jpeg({ progressive: true }),
+      webp: raw(noisy).webp(),
+      gif: raw(noisy).gif(),
+      tiff: raw(noisy).tiff({ compression: 'lzw' }),
+      avif: raw(noisy).avif(),
+    };
+    for (const [format, encoder] of Object.entries(encoders)) {
+      const bytes = await encoder.toBuffer();
+      for (const share of [0.3, 0.6, 0.98]) {
+        const cut = await failure(decodeImage(bytes.subarray(0, Math.floor(bytes.length * share))));
+        expect(`${format} ${share} ${cut.code}`).toBe(`${format} ${share} bad-format`);
+      }
+    }
     const damagedPng = png.slice();
     damagedPng.fill(0, png.length >> 1, (png.length >> 1) + 40);
     expect((await failure(decodeImage(damagedPng))).code).toBe('bad-format');
