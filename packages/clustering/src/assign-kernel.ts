@@ -15,6 +15,7 @@ interface AssignExports {
     scores: number,
     out: number,
   ): void;
+  topTwo(scores: number, k: number, best: number, bestScore: number, second: number, secondScore: number): void;
   lowerSquaredDistances(points: number, n: number, dim: number, center: number, nearest: number): void;
 }
 
@@ -58,8 +59,8 @@ export class AssignKernel {
     this.#wasm.pack(source, this.#panels, k, dim);
   }
 
-  /** Writes the two nearest centroids of points `[from, to)` (positions in `rows` where given) into `out`. */
-  nearestTwo(points: Float32Array, rows: Int32Array | undefined, from: number, to: number, out: NearestTwo): void {
+  /** Writes the two nearest centroids of points `[from, to)` into `out`. */
+  nearestTwo(points: Float32Array, from: number, to: number, out: NearestTwo): void {
     const dim = this.#dim;
     const floats = new Float32Array(this.#wasm.memory.buffer);
     const ints = new Int32Array(this.#wasm.memory.buffer);
@@ -68,13 +69,7 @@ export class AssignKernel {
     for (let start = from; start < to; start += blockRows) {
       const size = Math.min(blockRows, to - start);
       const padded = Math.ceil(size / 4) * 4;
-      if (rows === undefined) floats.set(points.subarray(start * dim, (start + size) * dim), at);
-      else {
-        for (let i = 0; i < size; i += 1) {
-          const row = rows[start + i]!;
-          floats.set(points.subarray(row * dim, (row + 1) * dim), at + i * dim);
-        }
-      }
+      floats.set(points.subarray(start * dim, (start + size) * dim), at);
       this.#wasm.nearestTwo(this.#points, padded, this.#panels, this.#bias, this.#k, dim, this.#scores, this.#out);
       out.best.set(ints.subarray(o, o + size), start);
       out.bestScore.set(floats.subarray(o + padded, o + padded + size), start);
@@ -86,6 +81,32 @@ export class AssignKernel {
   #reserve(bytes: number): void {
     if (this.#wasm.reserve(bytes) < 0) {
       throw new RangeError(`clustering: the assignment kernel cannot get ${bytes} bytes of memory`);
+    }
+  }
+}
+
+/** Finds the two largest scores of rows that another engine computed. */
+export class TopTwoKernel {
+  readonly #wasm: AssignExports;
+
+  constructor() {
+    this.#wasm = instantiateWasm<AssignExports>(new URL('../wasm/assign.wasm', import.meta.url));
+  }
+
+  /** @param scores - [rows, K]; written to `out` from row `start` */
+  run(scores: Float32Array, rows: number, k: number, out: NearestTwo, start: number): void {
+    const at = heapStart + 4 * rows * k;
+    if (this.#wasm.reserve(at + 16) < 0) throw new RangeError(`clustering: cannot get ${at + 16} bytes of memory`);
+    const { buffer } = this.#wasm.memory;
+    new Float32Array(buffer, heapStart, rows * k).set(scores.subarray(0, rows * k));
+    const ints = new Int32Array(buffer, at, 4);
+    const floats = new Float32Array(buffer, at, 4);
+    for (let i = 0; i < rows; i += 1) {
+      this.#wasm.topTwo(heapStart + 4 * i * k, k, at, at + 4, at + 8, at + 12);
+      out.best[start + i] = ints[0]!;
+      out.bestScore[start + i] = floats[1]!;
+      out.second[start + i] = ints[2]!;
+      out.secondScore[start + i] = floats[3]!;
     }
   }
 }

@@ -18,7 +18,7 @@ export interface AssignPointsOptions {
 export interface PointAssignments {
   /** [N] in [0, K), or -1 where every centroid is NaN. */
   readonly assignments: Int32Array;
-  /** [N] squared distance to the chosen centroid (`l2`) or inner product with it (`spherical`), float32 rounding. */
+  /** [N] squared distance to the chosen centroid (`l2`) or inner product with it (`spherical`); NaN without one. */
   readonly scores: Float32Array;
 }
 
@@ -43,11 +43,20 @@ export async function assignPoints(
   const engine = options.engine ?? wasmEngine();
   const step = new AssignmentStep(await engine.load(points, n, dim, metric), engine, points, norms, dim, metric);
   try {
-    const { best, bestScore } = await step.nearest(centroids, k);
-    if (metric === 'l2') {
-      for (let i = 0; i < n; i += 1) bestScore[i] = Math.max(0, norms[i]! - 2 * bestScore[i]!);
+    const { best } = await step.nearest(centroids, k);
+    const scores = new Float32Array(n);
+    for (let i = 0; i < n; i += 1) {
+      if (best[i]! < 0) {
+        scores[i] = NaN;
+        continue;
+      }
+      let sum = 0;
+      for (let j = 0, x = i * dim, c = best[i]! * dim; j < dim; j += 1, x += 1, c += 1) {
+        sum += metric === 'l2' ? (points[x]! - centroids[c]!) ** 2 : points[x]! * centroids[c]!;
+      }
+      scores[i] = sum;
     }
-    return { assignments: best, scores: bestScore };
+    return { assignments: best, scores };
   } finally {
     await step.dispose();
   }

@@ -8,16 +8,15 @@ export interface AssignJob {
   readonly points: SharedArrayBuffer;
   readonly centroids: SharedArrayBuffer;
   readonly bias: SharedArrayBuffer;
-  readonly rows: SharedArrayBuffer | undefined;
   /** Grows by one with every set of centroids, so that a worker packs each set once. */
   readonly version: string;
   readonly k: number;
   readonly dim: number;
   readonly from: number;
   readonly to: number;
-  /** [4, M] 32-bit words: best, bestScore, second, secondScore. */
+  /** [4, N] 32-bit words: best, bestScore, second, secondScore. */
   readonly out: SharedArrayBuffer;
-  readonly m: number;
+  readonly n: number;
 }
 
 const kernel = new AssignKernel();
@@ -29,16 +28,12 @@ serveWorker<AssignJob, number>((job) => {
     packed = job.version;
   }
   const size = job.to - job.from;
-  const points = new Float32Array(job.points);
+  const points = new Float32Array(job.points, 4 * job.from * job.dim, size * job.dim);
   const answer = emptyNearestTwo(size);
-  const rows =
-    job.rows === undefined
-      ? Int32Array.from({ length: size }, (_, i) => job.from + i)
-      : new Int32Array(job.rows, 4 * job.from, size);
-  kernel.nearestTwo(points, rows, 0, size, answer);
+  kernel.nearestTwo(points, 0, size, answer);
   new Int32Array(job.out, 4 * job.from, size).set(answer.best);
-  new Float32Array(job.out, 4 * (job.m + job.from), size).set(answer.bestScore);
-  new Int32Array(job.out, 4 * (2 * job.m + job.from), size).set(answer.second);
-  new Float32Array(job.out, 4 * (3 * job.m + job.from), size).set(answer.secondScore);
+  new Float32Array(job.out, 4 * (job.n + job.from), size).set(answer.bestScore);
+  new Int32Array(job.out, 4 * (2 * job.n + job.from), size).set(answer.second);
+  new Float32Array(job.out, 4 * (3 * job.n + job.from), size).set(answer.secondScore);
   return { result: size };
 });

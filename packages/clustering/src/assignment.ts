@@ -37,24 +37,23 @@ export class AssignmentStep {
 
   /**
    * @param centroids - [K, D]; rows with a NaN are skipped
-   * @param rows - which points; all when left out
    * @returns ids in [0, K), -1 where every centroid is NaN; scores as the engine computed them
    */
-  async nearest(centroids: Float32Array, k: number, rows?: Int32Array): Promise<NearestTwo> {
+  async nearest(centroids: Float32Array, k: number): Promise<NearestTwo> {
     const dim = this.#dim;
     const valid = validRows(centroids, k, dim);
     if (valid.length === 0) {
-      const m = rows?.length ?? this.n;
+      const { n } = this;
       return {
-        best: new Int32Array(m).fill(-1),
-        bestScore: new Float32Array(m).fill(-Infinity),
-        second: new Int32Array(m).fill(-1),
-        secondScore: new Float32Array(m).fill(-Infinity),
+        best: new Int32Array(n).fill(-1),
+        bestScore: new Float32Array(n).fill(-Infinity),
+        second: new Int32Array(n).fill(-1),
+        secondScore: new Float32Array(n).fill(-Infinity),
       };
     }
     const dense = valid.length === k ? centroids : gatherRows(centroids, valid, dim);
-    const answer = await this.#loaded.nearestTwo(dense, valid.length, rows);
-    if (!this.#exact) this.#settleNearTies(answer, dense, valid.length, rows);
+    const answer = await this.#loaded.nearestTwo(dense, valid.length);
+    if (!this.#exact) this.#settleNearTies(answer, dense, valid.length);
     if (valid.length < k) {
       for (let i = 0; i < answer.best.length; i += 1) {
         answer.best[i] = valid[answer.best[i]!]!;
@@ -68,7 +67,7 @@ export class AssignmentStep {
     return this.#loaded.dispose();
   }
 
-  #settleNearTies(answer: NearestTwo, centroids: Float32Array, k: number, rows: Int32Array | undefined): void {
+  #settleNearTies(answer: NearestTwo, centroids: Float32Array, k: number): void {
     const dim = this.#dim;
     let largest = 0;
     for (let c = 0; c < k; c += 1) largest = Math.max(largest, squaredNorm(centroids, c * dim, dim));
@@ -76,12 +75,11 @@ export class AssignmentStep {
     const { best, bestScore, second, secondScore } = answer;
     for (let i = 0; i < best.length; i += 1) {
       if (second[i]! < 0) continue;
-      const row = rows?.[i] ?? i;
-      const slack = unit * (Math.sqrt(this.#norms[row]! * largest) + (this.#metric === 'l2' ? largest : 0));
+      const slack = unit * (Math.sqrt(this.#norms[i]! * largest) + (this.#metric === 'l2' ? largest : 0));
       if (bestScore[i]! - secondScore[i]! > slack) continue;
       const low = Math.min(best[i]!, second[i]!);
       const high = Math.max(best[i]!, second[i]!);
-      const highIsNearer = this.#nearness(row, centroids, high) > this.#nearness(row, centroids, low);
+      const highIsNearer = this.#nearness(i, centroids, high) > this.#nearness(i, centroids, low);
       best[i] = highIsNearer ? high : low;
       second[i] = highIsNearer ? low : high;
     }

@@ -2,27 +2,24 @@
 export type Metric = 'l2' | 'inner-product';
 
 /**
- * The nearest and second nearest centroid of M points. Scores grow with nearness: `x . c - |c|^2 / 2` for `l2`
+ * The nearest and second nearest centroid of N points. Scores grow with nearness: `x . c - |c|^2 / 2` for `l2`
  * (so squared distance = `|x|^2 - 2 * score`), `x . c` for `inner-product`.
  */
 export interface NearestTwo {
-  /** [M], in [0, K). */
+  /** [N], in [0, K). */
   readonly best: Int32Array;
-  /** [M] */
+  /** [N], NaN where an `exact` engine had no need of it. */
   readonly bestScore: Float32Array;
-  /** [M], in [0, K), or -1 where there is none (K = 1, or an `exact` engine that does not look for it). */
+  /** [N], in [0, K), or -1 where none is near enough to matter (K = 1, or an `exact` engine). */
   readonly second: Int32Array;
-  /** [M], -Infinity where `second` is -1. */
+  /** [N], -Infinity where `second` is -1. */
   readonly secondScore: Float32Array;
 }
 
 /** Points an engine holds ready, in whatever memory it computes in. */
 export interface LoadedPoints {
-  /**
-   * @param centroids - [K, D] row-major, finite
-   * @param rows - which points, in this order; all of them when left out
-   */
-  nearestTwo(centroids: Float32Array, k: number, rows?: Int32Array): Promise<NearestTwo>;
+  /** @param centroids - [K, D] row-major, finite */
+  nearestTwo(centroids: Float32Array, k: number): Promise<NearestTwo>;
   dispose(): Promise<void>;
 }
 
@@ -34,7 +31,7 @@ export interface LoadedPoints {
  */
 export interface ClusteringEngine {
   readonly name: string;
-  /** True when distances are computed in float64, so that `best` needs no second look and `second` may be -1. */
+  /** True when what float32 cannot decide is already decided in float64, the lower id first; `second` may then be -1. */
   readonly exact: boolean;
   /** @param points - [N, D] row-major; the caller keeps it unchanged until `dispose` */
   load(points: Float32Array, n: number, dim: number, metric: Metric): Promise<LoadedPoints>;
@@ -52,12 +49,12 @@ export function scoreBias(centroids: Float32Array, k: number, dim: number, metri
   return bias;
 }
 
-/** Room for the answer about `m` points. */
-export function emptyNearestTwo(m: number): NearestTwo {
+/** Room for the answer about `n` points. */
+export function emptyNearestTwo(n: number): NearestTwo {
   return {
-    best: new Int32Array(m),
-    bestScore: new Float32Array(m),
-    second: new Int32Array(m).fill(-1),
-    secondScore: new Float32Array(m).fill(-Infinity),
+    best: new Int32Array(n),
+    bestScore: new Float32Array(n),
+    second: new Int32Array(n).fill(-1),
+    secondScore: new Float32Array(n).fill(-Infinity),
   };
 }

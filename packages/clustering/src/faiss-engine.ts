@@ -27,17 +27,16 @@ export async function faissEngine(faiss?: FaissModule): Promise<ClusteringEngine
     exact: false,
     load(points, n, dim, metric): Promise<LoadedPoints> {
       return Promise.resolve({
-        nearestTwo(centroids, k, rows) {
+        nearestTwo(centroids, k) {
           const index = metric === 'l2' ? new module.IndexFlatL2(dim) : new module.IndexFlatIP(dim);
           index.add(Array.from(centroids));
-          const m = rows?.length ?? n;
-          const out = emptyNearestTwo(m);
+          const out = emptyNearestTwo(n);
           const width = Math.min(2, k);
-          for (let from = 0; from < m; from += rowsPerSearch) {
-            const size = Math.min(rowsPerSearch, m - from);
+          for (let from = 0; from < n; from += rowsPerSearch) {
+            const size = Math.min(rowsPerSearch, n - from);
             const query: number[] = [];
             for (let i = 0; i < size; i += 1) {
-              const at = (rows?.[from + i] ?? from + i) * dim;
+              const at = (from + i) * dim;
               for (let j = 0; j < dim; j += 1) query.push(points[at + j]!);
             }
             const { labels, distances } = index.search(query, width);

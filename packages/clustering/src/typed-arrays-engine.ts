@@ -7,12 +7,11 @@ export function typedArraysEngine(): ClusteringEngine {
     exact: false,
     load(points, n, dim, metric): Promise<LoadedPoints> {
       return Promise.resolve({
-        nearestTwo(centroids, k, rows) {
+        nearestTwo(centroids, k) {
           const bias = scoreBias(centroids, k, dim, metric);
-          const m = rows?.length ?? n;
-          const out = emptyNearestTwo(m);
-          for (let i = 0; i < m; i += 1) {
-            const at = (rows?.[i] ?? i) * dim;
+          const out = emptyNearestTwo(n);
+          for (let i = 0; i < n; i += 1) {
+            const at = i * dim;
             let best = -1;
             let second = -1;
             let bestScore = -Infinity;

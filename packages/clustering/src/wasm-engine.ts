@@ -34,18 +34,17 @@ export function wasmEngine(options: WasmEngineOptions = {}): ClusteringEngine {
       let kernel: AssignKernel | undefined;
       let shared: SharedPoints | undefined;
       return Promise.resolve({
-        async nearestTwo(centroids, k, rows) {
+        async nearestTwo(centroids, k) {
           const bias = scoreBias(centroids, k, dim, metric);
-          const m = rows?.length ?? n;
-          if (threads === 0 || (shared === undefined && m * k * dim < minWorkForThreads)) {
+          if (threads === 0 || (shared === undefined && n * k * dim < minWorkForThreads)) {
             kernel ??= new AssignKernel();
             kernel.setCentroids(centroids, bias, k, dim);
-            const out = emptyNearestTwo(m);
-            kernel.nearestTwo(points, rows, 0, m, out);
+            const out = emptyNearestTwo(n);
+            kernel.nearestTwo(points, 0, n, out);
             return out;
           }
           shared ??= new SharedPoints(points, n, dim, threads);
-          return shared.nearestTwo(centroids, bias, k, rows);
+          return shared.nearestTwo(centroids, bias, k);
         },
         async dispose() {
           await shared?.close();
@@ -76,36 +75,30 @@ class SharedPoints {
     this.#pool = new WorkerPool(new URL('./assign-worker.ts', import.meta.url), { size: threads });
   }
 
-  async nearestTwo(
-    centroids: Float32Array,
-    bias: Float32Array,
-    k: number,
-    rows: Int32Array | undefined,
-  ): Promise<NearestTwo> {
-    const m = rows?.length ?? this.#n;
-    const out = new SharedArrayBuffer(16 * m);
+  async nearestTwo(centroids: Float32Array, bias: Float32Array, k: number): Promise<NearestTwo> {
+    const n = this.#n;
+    const out = new SharedArrayBuffer(16 * n);
     sets += 1;
     const common = {
       points: this.#points,
       centroids: sharedCopy(centroids),
       bias: sharedCopy(bias),
-      rows: rows === undefined ? undefined : sharedCopy(rows),
       version: String(sets),
       k,
       dim: this.#dim,
       out,
-      m,
+      n,
     };
     const jobs: Promise<number>[] = [];
-    for (let from = 0; from < m; from += rowsPerJob) {
-      jobs.push(this.#pool.run({ ...common, from, to: Math.min(m, from + rowsPerJob) }));
+    for (let from = 0; from < n; from += rowsPerJob) {
+      jobs.push(this.#pool.run({ ...common, from, to: Math.min(n, from + rowsPerJob) }));
     }
     await Promise.all(jobs);
     return {
-      best: new Int32Array(out, 0, m),
-      bestScore: new Float32Array(out, 4 * m, m),
-      second: new Int32Array(out, 8 * m, m),
-      secondScore: new Float32Array(out, 12 * m, m),
+      best: new Int32Array(out, 0, n),
+      bestScore: new Float32Array(out, 4 * n, n),
+      second: new Int32Array(out, 8 * n, n),
+      secondScore: new Float32Array(out, 12 * n, n),
     };
   }
 
@@ -114,9 +107,8 @@ class SharedPoints {
   }
 }
 
-function sharedCopy(values: Float32Array | Int32Array): SharedArrayBuffer {
+function sharedCopy(values: Float32Array): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(values.byteLength);
-  if (values instanceof Float32Array) new Float32Array(buffer).set(values);
-  else new Int32Array(buffer).set(values);
+  new Float32Array(buffer).set(values);
   return buffer;
 }

@@ -75,7 +75,9 @@ export class WorkerPool<T, R> {
   }
 
   #spawn(): void {
-    const worker = new Worker(fileURLToPath(this.#url), { workerData: this.#options.workerData });
+    // Compiled modules need none of the parent's loaders; a test runner's export conditions would even lead them to
+    // TypeScript sources, which a worker cannot run.
+    const worker = new Worker(fileURLToPath(this.#url), { workerData: this.#options.workerData, execArgv: [] });
     worker.unref();
     this.#all.add(worker);
     this.#idle.push(worker);
