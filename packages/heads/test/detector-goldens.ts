@@ -16,7 +16,10 @@ export function goldenModel(
 ): PanopticCascadeModel {
   const config = change(parseDetectron2Config(readFileSync(configFolder.file('config.yaml'), 'utf8')));
   const model = PanopticCascadeModel.create(config, { seed: 0 });
-  loadStateDict(model, inference.tensors('model_init.safetensors') as Map<string, GoldenTensor & { data: Float32Array }>);
+  loadStateDict(
+    model,
+    inference.tensors('model_init.safetensors') as Map<string, GoldenTensor & { data: Float32Array }>,
+  );
   return model;
 }
 
@@ -50,7 +53,7 @@ export function readPng(path: string): RgbImage {
   let width = 0;
   let height = 0;
   let channels = 3;
-  for (let at = 8; at < file.length; ) {
+  for (let at = 8; at < file.length;) {
     const length = file.readUInt32BE(at);
     const kind = file.toString('latin1', at + 4, at + 8);
     const body = file.subarray(at + 8, at + 8 + length);

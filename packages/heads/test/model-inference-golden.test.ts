@@ -37,7 +37,10 @@ const backends = await availableBackends();
 const backend = backends.at(-1)!;
 /** Golden maps are [B, C, H, W]. */
 const channelsLast = (tensor: GoldenTensor): tf.Tensor4D =>
-  tf.transpose(tf.tensor4d(tensor.data as Float32Array, [...tensor.shape] as [number, number, number, number]), [0, 2, 3, 1]);
+  tf.transpose(
+    tf.tensor4d(tensor.data as Float32Array, [...tensor.shape] as [number, number, number, number]),
+    [0, 2, 3, 1],
+  );
 const planar = (x: tf.Tensor): Float32Array => tf.transpose(x, [0, 3, 1, 2]).dataSync() as Float32Array;
 const levels = ['p2', 'p3', 'p4', 'p5', 'p6'];
 
@@ -176,8 +179,14 @@ describe.skipIf(folder === undefined)(`golden model inference on ${backend}`, ()
     robust.dispose();
     const { instances } = result;
     expect([...instances.classes]).toEqual(final.instances.map(({ category }) => category));
-    expect(instances.scores).toBeAllClose(final.instances.map(({ score }) => score), { atol: 1e-3 });
-    expect(instances.boxesXyxy).toBeAllClose(final.instances.flatMap(({ bbox_xyxy: box }) => box), { atol: 0.03 });
+    expect(instances.scores).toBeAllClose(
+      final.instances.map(({ score }) => score),
+      { atol: 1e-3 },
+    );
+    expect(instances.boxesXyxy).toBeAllClose(
+      final.instances.flatMap(({ bbox_xyxy: box }) => box),
+      { atol: 0.03 },
+    );
     expect(floats('det.scores').length).toBeGreaterThan(0);
     let differing = 0;
     for (const [i, { mask }] of final.instances.entries()) {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertImage, U2SegError, type RgbImage, type SeededRng } from '@u2seg/core';
 import type { BatchStatistics } from '../tf/batch-norm.ts';
 import { withinScope } from '../tf/within-scope.ts';
-import { concatBoxes } from '../boxes/box-array.ts';
+import { concatBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { cascadeLosses } from './cascade-training.ts';
 import type { DetectorConfig } from './config.ts';
 import { featurePyramid, type Pyramid } from './fpn.ts';
@@ -16,7 +16,7 @@ import { imageBatch } from './preprocess.ts';
 import { levelAnchors, selectProposals, type ImageSize, type Proposals } from './proposals.ts';
 import { resnet } from './resnet.ts';
 import { sampleRegions, type LabelledRegions } from './roi-targets.ts';
-import { rpnHead } from './rpn-head.ts';
+import { rpnHead, type RpnLevel } from './rpn-head.ts';
 import { anchorTargets, rpnLosses } from './rpn-training.ts';
 import { RunningStatistics } from './running-statistics.ts';
 import { semanticLogits } from './semantic-head.ts';
@@ -29,6 +29,8 @@ export interface TrainForwardOptions {
   readonly rng: SeededRng;
   /** Anchor labels to use instead of sampled ones, one array an image, levels p2 to p6 concatenated. */
   readonly anchorLabels?: readonly Int8Array[];
+  /** Proposals to use instead of the network's own, one array an image: [R, 4] inside the image. */
+  readonly proposals?: readonly Proposals[];
   /** Fold the batch's statistics into the running ones (default true). */
   readonly updateStatistics?: boolean;
 }
@@ -141,17 +143,7 @@ export class PanopticCascadeModel {
         anchorTargets(allAnchors, sample, config.rpn, options.rng, options.anchorLabels?.[i]),
       );
       Object.assign(losses, rpnLosses(levels, anchors, targets, batch, config.rpn));
-      const predictions = levels.map(({ objectness, deltas }) => ({
-        logits: objectness.dataSync() as Float32Array,
-        deltas: deltas.dataSync() as Float32Array,
-      }));
-      const proposals = selectProposals(
-        predictions,
-        anchors,
-        batch.map((sample) => sample.image),
-        config.rpn,
-        'train',
-      );
+      const proposals = options.proposals ?? this.#propose(levels, anchors, batch);
       const regions = batch.map((sample, i) => sampleRegions(proposals[i]!.boxes, sample, config.roi, options.rng));
       Object.assign(losses, cascadeLosses(pass, config, pyramid, batch, regions));
       losses['loss_mask'] = maskLoss(pass, config, pyramid, batch, regions);
@@ -223,6 +215,15 @@ export class PanopticCascadeModel {
 
   dispose(): void {
     this.store.dispose();
+  }
+
+  #propose(levels: readonly RpnLevel[], anchors: readonly BoxArray[], batch: readonly TrainSample[]): Proposals[] {
+    const predictions = levels.map(({ objectness, deltas }) => ({
+      logits: objectness.dataSync() as Float32Array,
+      deltas: deltas.dataSync() as Float32Array,
+    }));
+    const sizes = batch.map((sample) => sample.image);
+    return selectProposals(predictions, anchors, sizes, this.config.rpn, 'train');
   }
 
   #inferencePass(): ForwardPass {

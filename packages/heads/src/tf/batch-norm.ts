@@ -39,9 +39,9 @@ export function batchNormKernels(): BatchNormKernels {
 export const portableBatchNorm: BatchNormKernels = {
   forward(x, scale, offset) {
     const count = x.size / x.shape[3];
-    const mean = tf.mean(x, [0, 1, 2]) as tf.Tensor1D;
+    const mean = tf.div(channelSums(x), count) as tf.Tensor1D;
     const centred = tf.sub(x, mean);
-    const biased = tf.mean(tf.square(centred), [0, 1, 2]) as tf.Tensor1D;
+    const biased = tf.div(channelSums(tf.square(centred)), count) as tf.Tensor1D;
     const inverse = tf.rsqrt(tf.add(biased, normEpsilon)) as tf.Tensor1D;
     const value = tf.add(tf.mul(centred, tf.mul(inverse, scale)), offset) as tf.Tensor4D;
     const variance = tf.mul(biased, count / Math.max(count - 1, 1)) as tf.Tensor1D;
@@ -50,8 +50,8 @@ export const portableBatchNorm: BatchNormKernels = {
   backward(dy, x, scale, [mean, inverse]) {
     const count = x.size / x.shape[3];
     const normalized = tf.mul(tf.sub(x, mean!), inverse!);
-    const offsetGradient = tf.sum(dy, [0, 1, 2]) as tf.Tensor1D;
-    const scaleGradient = tf.sum(tf.mul(dy, normalized), [0, 1, 2]) as tf.Tensor1D;
+    const offsetGradient = channelSums(dy);
+    const scaleGradient = channelSums(tf.mul(dy, normalized));
     const centredDy = tf.sub(
       tf.sub(dy, tf.div(offsetGradient, count)),
       tf.mul(normalized, tf.div(scaleGradient, count)),
@@ -61,26 +61,41 @@ export const portableBatchNorm: BatchNormKernels = {
   },
 };
 
+/**
+ * Sum over B, H and W in two stages of short sums. One long float32 sum loses two digits more, and a deep network with
+ * batch statistics amplifies that into gradients that are off by several per cent.
+ */
+function channelSums(x: tf.Tensor): tf.Tensor1D {
+  return tf.sum(tf.sum(x, 2), [0, 1]) as tf.Tensor1D;
+}
+
+/**
+ * Batch normalization by TensorFlow's fused kernels. The statistics are taken by {@link channelSums}, because those the
+ * fused kernel takes in training mode are long sums; the kernel then only normalizes.
+ */
 function tensorflowBatchNorm(kernels: TensorflowKernels): BatchNormKernels {
-  const attributes: KernelAttributes = {
+  const attributes = (training: boolean): KernelAttributes => ({
     types: { T: 'float32', U: 'float32' },
     floats: { epsilon: normEpsilon },
-    bools: { is_training: true },
+    bools: { is_training: training },
     strings: { data_format: 'NHWC' },
-  };
+  });
   return {
     forward(x, scale, offset) {
-      const none = tf.tensor1d([]);
-      const [value, mean, variance, ...saved] = kernels.runMany(
-        'FusedBatchNormV3',
-        [x, scale, offset, none, none],
-        attributes,
-        6,
-      );
-      return { value: value as tf.Tensor4D, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D, saved };
+      const count = x.size / x.shape[3];
+      const mean = tf.div(channelSums(x), count) as tf.Tensor1D;
+      const biased = tf.div(channelSums(tf.squaredDifference(x, mean)), count) as tf.Tensor1D;
+      const [value] = kernels.runMany('FusedBatchNormV3', [x, scale, offset, mean, biased], attributes(false), 6);
+      const variance = tf.mul(biased, count / Math.max(count - 1, 1)) as tf.Tensor1D;
+      return { value: value as tf.Tensor4D, mean, variance, saved: [mean, biased] };
     },
-    backward(dy, x, scale, saved) {
-      const [dx, dScale, dOffset] = kernels.runMany('FusedBatchNormGradV3', [dy, x, scale, ...saved], attributes, 5);
+    backward(dy, x, scale, [mean, biased]) {
+      const [dx, dScale, dOffset] = kernels.runMany(
+        'FusedBatchNormGradV3',
+        [dy, x, scale, mean!, biased!, tf.tensor1d([])],
+        attributes(true),
+        5,
+      );
       return { x: dx as tf.Tensor4D, scale: dScale as tf.Tensor1D, offset: dOffset as tf.Tensor1D };
     },
   };
