@@ -13,6 +13,13 @@ export type { KMeansStart } from './initial-centroids.ts';
 export { kMeans, kMeansDefaults, type KMeansOptions, type KMeansResult } from './kmeans.ts';
 export { knnDensityDefaults, knnMeanSquaredDistance, type KnnDensityOptions } from './knn-density.ts';
 export { torchRandomPermutation } from './mersenne-twister.ts';
+export {
+  miniBatchKMeans,
+  miniBatchKMeansDefaults,
+  type MiniBatchKMeansOptions,
+  type MiniBatchKMeansResult,
+  type PointBatches,
+} from './mini-batch-kmeans.ts';
 export { mlKmeansEngine } from './ml-kmeans-engine.ts';
 export {
   nearestExemplars,
