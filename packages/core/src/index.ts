@@ -5,7 +5,7 @@ export type { OnProgress, ProgressEvent } from './progress.ts';
 export { deriveSeed, permutation, sampleWithoutReplacement, SeededRng, seededRng, type Rng } from './rng.ts';
 export { bboxIouMatrix, rleIntersection, rleIou, rleIouMatrix, rleMerge } from './rle-algebra.ts';
 export { rleFromBbox, rleFromPolygon, rleFromPolygons } from './rle-polygon.ts';
-export { rleFromString, rleToString } from './rle-string.ts';
+export { decodeRleString, rleFromString, rleToString } from './rle-string.ts';
 export { assertRle, decodeMask, encodeMask, rleArea, rleBbox, type BboxXywh, type Rle } from './rle.ts';
 export type { MaskProposal, Segment } from './segments.ts';
 export { serveWorker } from './serve-worker.ts';

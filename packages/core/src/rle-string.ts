@@ -1,5 +1,5 @@
 import { U2SegError } from './errors.ts';
-import { assertRle, grown, type Rle } from './rle.ts';
+import { assertRle, type Rle } from './rle.ts';
 
 /**
  * The compressed string of the COCO API (`counts` in its JSON files): each count, from the fourth on as the difference to
@@ -32,7 +32,20 @@ export function rleToString(rle: Rle): string {
  *   negative, or the counts do not add up to `height * width`
  */
 export function rleFromString(height: number, width: number, text: string): Rle {
-  let counts = new Uint32Array(Math.max(8, Math.ceil(text.length / 2)));
+  const counts = new Uint32Array(text.length);
+  const length = decodeRleString(text, counts);
+  const rle = { height, width, counts: counts.slice(0, length) };
+  assertRle('rleFromString: result', rle);
+  return rle;
+}
+
+/**
+ * Decodes a compressed string into `out`, which must have room for `text.length` counts, and returns how many there are. Does not
+ * check their sum; for readers of many masks, which check it as they go.
+ *
+ * @throws U2SegError `bad-format` as {@link rleFromString}
+ */
+export function decodeRleString(text: string, out: Uint32Array): number {
   let length = 0;
   let at = 0;
   while (at < text.length) {
@@ -47,17 +60,14 @@ export function rleFromString(height: number, width: number, text: string): Rle 
       more = (code & 32) !== 0;
       if (!more && (code & 16) !== 0) value -= scale;
     }
-    if (length > 2) value += counts[length - 2]!;
+    if (length > 2) value += out[length - 2]!;
     if (!(value >= 0 && value <= 0xffffffff)) {
       throw new U2SegError('bad-format', `rleFromString: count ${length} must be in [0, 2^32), got ${value}.`);
     }
-    if (length === counts.length) counts = grown(counts);
-    counts[length] = value;
+    out[length] = value;
     length += 1;
   }
-  const rle = { height, width, counts: counts.slice(0, length) };
-  assertRle('rleFromString: result', rle);
-  return rle;
+  return length;
 }
 
 function badCharacter(text: string, at: number): U2SegError {

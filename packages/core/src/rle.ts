@@ -129,7 +129,7 @@ export function rleBbox(rle: Rle): [x: number, y: number, width: number, height:
 }
 
 /** Twice the room, the same values. */
-export function grown(counts: Uint32Array): Uint32Array<ArrayBuffer> {
+function grown(counts: Uint32Array): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(counts.length * 2);
   larger.set(counts);
   return larger;

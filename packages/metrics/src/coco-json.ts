@@ -1,5 +1,5 @@
 import { U2SegError } from '@u2seg/core';
-import { readSegmentation } from './coco-segmentation.ts';
+import { addSegmentation } from './coco-segmentation.ts';
 import {
   indexById,
   sortedById,
@@ -172,7 +172,7 @@ function readMasks(
   records.forEach((record, i) => {
     const id = isObject(record) && record['id'] !== undefined ? ` (id ${String(record['id'])})` : '';
     const name = `${list}[${positions?.[i] ?? i}]${id}`;
-    builder.add(readSegmentation(file, name, record['segmentation'], images[imageIndex[i]!]!));
+    addSegmentation(file, name, record['segmentation'], images[imageIndex[i]!]!, builder);
   });
   return builder.build();
 }

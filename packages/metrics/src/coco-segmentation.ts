@@ -1,22 +1,25 @@
-import { rleFromPolygons, rleFromString, U2SegError, type Rle } from '@u2seg/core';
+import { rleFromPolygons, U2SegError } from '@u2seg/core';
 import { badRecord, isObject } from './json-record.ts';
+import type { RunTableBuilder } from './run-table.ts';
 
 /**
- * Reads a COCO `segmentation`: polygons, run lengths as a list, or as the compressed string.
+ * Reads a COCO `segmentation` (polygons, run lengths as a list, or as the compressed string) into a table of masks.
  *
  * @throws U2SegError `bad-format` naming file, record and field: another size than the image's, counts that do not add up,
  *   a polygon of fewer than three corners or with an odd number of values
  */
-export function readSegmentation(
+export function addSegmentation(
   file: string,
   record: string,
   value: unknown,
   image: { readonly height: number; readonly width: number },
-): Rle {
+  into: RunTableBuilder,
+): void {
   const { height, width } = image;
   if (Array.isArray(value)) {
     value.forEach((polygon: unknown, i) => checkPolygon(file, record, polygon, i));
-    return rleFromPolygons(value as number[][], height, width);
+    into.add(rleFromPolygons(value as number[][], height, width));
+    return;
   }
   if (!isObject(value)) {
     throw badRecord(file, record, 'segmentation', 'polygons or { size, counts }', value);
@@ -27,7 +30,8 @@ export function readSegmentation(
   }
   if (typeof counts === 'string') {
     try {
-      return rleFromString(height, width, counts);
+      into.addString(height, width, counts);
+      return;
     } catch (cause) {
       const reason = cause instanceof U2SegError ? cause.message : String(cause);
       throw new U2SegError('bad-format', `${file}: ${record}: segmentation.counts: ${reason}`, { cause });
@@ -44,7 +48,7 @@ export function readSegmentation(
   if (sum !== height * width) {
     throw badRecord(file, record, 'segmentation.counts', `lengths that add up to ${height} x ${width} pixels`, sum);
   }
-  return { height, width, counts: Uint32Array.from(counts as number[]) };
+  into.add({ height, width, counts: Uint32Array.from(counts as number[]) });
 }
 
 function checkPolygon(file: string, record: string, polygon: unknown, i: number): void {

@@ -1,4 +1,4 @@
-import { U2SegError, type Rle } from '@u2seg/core';
+import { decodeRleString, U2SegError, type Rle } from '@u2seg/core';
 
 /**
  * Many masks, packed: each mask is its runs of ones as [start, end) pairs of column-major pixel positions. Intersections of
@@ -24,6 +24,7 @@ export class RunTableBuilder {
   #offsets: number[] = [0];
   #edges: Uint32Array = new Uint32Array(1024);
   #used = 0;
+  #scratch: Uint32Array = new Uint32Array(1024);
   #areas: number[] = [];
   #boxes: number[] = [];
   #heights: number[] = [];
@@ -31,8 +32,30 @@ export class RunTableBuilder {
 
   /** Appends one mask; the counts must already be known to add up. */
   add(rle: Rle): void {
-    const { counts, height, width } = rle;
-    if (this.#used + counts.length + 1 > this.#edges.length) this.#grow(this.#used + counts.length + 1);
+    this.#append(rle.counts, rle.counts.length, rle.height, rle.width);
+  }
+
+  /**
+   * Appends one mask from the COCO API's compressed string, without an object in between.
+   *
+   * @throws U2SegError `bad-format` for a broken string, or counts that do not add up to `height * width`
+   */
+  addString(height: number, width: number, text: string): void {
+    if (text.length > this.#scratch.length) this.#scratch = new Uint32Array(2 * text.length);
+    const length = decodeRleString(text, this.#scratch);
+    let sum = 0;
+    for (let i = 0; i < length; i += 1) sum += this.#scratch[i]!;
+    if (sum !== height * width) {
+      throw new U2SegError(
+        'bad-format',
+        `counts must add up to ${height} x ${width} = ${height * width} pixels, got ${sum}.`,
+      );
+    }
+    this.#append(this.#scratch, length, height, width);
+  }
+
+  #append(counts: Uint32Array, length: number, height: number, width: number): void {
+    if (this.#used + length + 1 > this.#edges.length) this.#grow(this.#used + length + 1);
     const edges = this.#edges;
     let position = 0;
     let area = 0;
@@ -40,7 +63,7 @@ export class RunTableBuilder {
     let bottom = 0;
     const first = this.#used;
     let used = first;
-    for (let i = 1; i < counts.length; i += 2) {
+    for (let i = 1; i < length; i += 2) {
       const start = position + counts[i - 1]!;
       const end = start + counts[i]!;
       position = end;

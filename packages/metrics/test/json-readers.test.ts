@@ -75,7 +75,7 @@ describe('readCocoGroundTruth', () => {
       `[U2SegError: gt.json: annotations[0] (id 345): segmentation.counts must be lengths that add up to 3 x 4 pixels, got 13.]`,
     );
     expect(runs({ size: [3, 4], counts: '1' })).toThrowErrorMatchingInlineSnapshot(
-      `[U2SegError: gt.json: annotations[0] (id 345): segmentation.counts: rleFromString: result.counts must add up to 3 x 4 = 12 pixels, got 1.]`,
+      `[U2SegError: gt.json: annotations[0] (id 345): segmentation.counts: counts must add up to 3 x 4 = 12 pixels, got 1.]`,
     );
     expect(runs([[0, 0, 1, 1]])).toThrowErrorMatchingInlineSnapshot(
       `[U2SegError: gt.json: annotations[0] (id 345): segmentation[0] must be x, y of at least three corners, got [0,0,1,1].]`,
