@@ -3,8 +3,8 @@
  *
  * Reads four pixels of each map at once: inside a region both words repeat, which costs one comparison per four pixels.
  */
-export function countLabelPairs(first: Uint8Array, second: Uint8Array): Float64Array {
-  const pairs = new Float64Array(256 * 256);
+export function countLabelPairs(first: Uint8Array, second: Uint8Array): Uint32Array {
+  const pairs = new Uint32Array(256 * 256);
   const n = first.length;
   const aligned = first.byteOffset % 4 === 0 && second.byteOffset % 4 === 0;
   const words = aligned ? n >> 2 : 0;
