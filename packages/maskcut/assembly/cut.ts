@@ -21,18 +21,18 @@ export function normalizeRows(source: usize, n: i32, dim: i32, stride: i32, rows
     const to16 = rows16 + ((<usize>i * stride) << 1);
     let sum: f64 = 0;
     for (let k = 0; k < dim; k++) {
-      const v = <f64>load<f32>(from + (<usize>k << 2));
+      const v = <f64>load<f32>(from + ((<usize>k) << 2));
       sum += v * v;
     }
     let norm = <f32>sqrt(sum);
     if (norm < 1e-12) norm = 1e-12;
     let error: f64 = 0;
     for (let k = 0; k < dim; k++) {
-      const v = load<f32>(from + (<usize>k << 2)) / norm;
-      store<f32>(to32 + (<usize>k << 2), v);
+      const v = load<f32>(from + ((<usize>k) << 2)) / norm;
+      store<f32>(to32 + ((<usize>k) << 2), v);
       const scaled = <f64>v * 32767.0;
       const q = nearest(scaled);
-      store<i16>(to16 + (<usize>k << 1), <i16>(<i32>q));
+      store<i16>(to16 + ((<usize>k) << 1), <i16>(<i32>q));
       error += (scaled - q) * (scaled - q);
     }
     if (error > worst) worst = error;
@@ -40,15 +40,11 @@ export function normalizeRows(source: usize, n: i32, dim: i32, stride: i32, rows
   return sqrt(worst) / 32767.0;
 }
 
-// @ts-ignore: decorator
-@inline
 function sumLanes(v: v128): i32 {
   const a = i32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   return i32x4.extract_lane(a, 0) + i32x4.extract_lane(a, 1);
 }
 
-// @ts-ignore: decorator
-@inline
 function sumLanesF(v: v128): f32 {
   const a = f32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   return f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1);
@@ -57,7 +53,7 @@ function sumLanesF(v: v128): f32 {
 function exactDot(a: usize, b: usize, stride: i32): f64 {
   let sum: f64 = 0;
   for (let k = 0; k < stride; k++) {
-    sum += <f64>load<f32>(a + (<usize>k << 2)) * <f64>load<f32>(b + (<usize>k << 2));
+    sum += <f64>load<f32>(a + ((<usize>k) << 2)) * <f64>load<f32>(b + ((<usize>k) << 2));
   }
   return sum;
 }
@@ -74,8 +70,6 @@ let gTau: f64 = 0;
 let gRows32: usize = 0;
 let gStride: i32 = 0;
 
-// @ts-ignore: decorator
-@inline
 function edge(dot: i32, i: i32, j: i32): i32 {
   if (dot > gHigh) return 1;
   if (dot < gLow) return 0;
@@ -110,7 +104,7 @@ export function edges(
   recheckedPairs = 0;
   gHigh = <i32>max<f64>(-2147483648.0, min<f64>(2147483647.0, ceil((tau + bound) * unit)));
   gLow = <i32>max<f64>(-2147483648.0, min<f64>(2147483647.0, floor((tau - bound) * unit)));
-  const step = <usize>stride << 1;
+  const step = (<usize>stride) << 1;
   // 32 columns (24 kB at D = 384) stay in the first-level cache while the rows stream past.
   for (let block = 0; block < rows; block += 32) {
     const lastRow = min<i32>(block + 32, rows);
@@ -181,24 +175,22 @@ function mirror(bits: usize, rows: i32): void {
       // Source: rows of block c, columns of block r; a byte of each of 8 consecutive words.
       const from = bits + ((<usize>(r >> 3) * rows + (c << 3)) << 3) + (r & 7);
       let m: u64 = 0;
-      for (let k = 0; k < 8; k++) m |= (<u64>load<u8>(from + (<usize>k << 3))) << (<u64>k << 3);
+      for (let k = 0; k < 8; k++) m |= (<u64>load<u8>(from + ((<usize>k) << 3))) << ((<u64>k) << 3);
       if (r === c) {
         // Inside a diagonal block both halves were computed; the upper one is kept so that the graph is symmetric.
         const upper: u64 = m & 0x80c0e0f0f8fcfeff;
         const lower = transpose8(upper);
         m = upper | lower;
-        for (let k = 0; k < 8; k++) store<u8>(from + (<usize>k << 3), <u8>(m >> (<u64>k << 3)));
+        for (let k = 0; k < 8; k++) store<u8>(from + ((<usize>k) << 3), <u8>(m >> ((<u64>k) << 3)));
         continue;
       }
       m = transpose8(m);
       const to = bits + ((<usize>(c >> 3) * rows + (r << 3)) << 3) + (c & 7);
-      for (let k = 0; k < 8; k++) store<u8>(to + (<usize>k << 3), <u8>(m >> (<u64>k << 3)));
+      for (let k = 0; k < 8; k++) store<u8>(to + ((<usize>k) << 3), <u8>(m >> ((<u64>k) << 3)));
     }
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function transpose8(x: u64): u64 {
   let t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aa;
   x = x ^ t ^ (t << 7);
@@ -230,7 +222,7 @@ export function packAbove(gram: usize, n: i32, firstRow: i32, countRows: i32, ro
       const last = min<i32>(64, n - j0);
       let word: u64 = 0;
       for (let k = 0; k < last; k++) {
-        word |= (<u64>(<i32>(load<f32>(from + (<usize>(j0 + k) << 2)) > tau))) << (<u64>k);
+        word |= (<u64>(<i32>(load<f32>(from + ((<usize>(j0 + k)) << 2)) > tau))) << (<u64>k);
       }
       store<u64>(bits + ((<usize>(j0 >> 6) * rows + firstRow + r) << 3), word);
     }
@@ -239,7 +231,7 @@ export function packAbove(gram: usize, n: i32, firstRow: i32, countRows: i32, ro
 
 /** Dot products of unit rows [firstRow, firstRow + countRows) with all n rows, as float32 [countRows, n]. */
 export function similarities(rows32: usize, n: i32, stride: i32, firstRow: i32, countRows: i32, out: usize): void {
-  const step = <usize>stride << 2;
+  const step = (<usize>stride) << 2;
   for (let r = 0; r < countRows; r++) {
     const a = rows32 + <usize>(firstRow + r) * step;
     for (let j = 0; j < n; j++) {
@@ -257,14 +249,14 @@ export function similarities(rows32: usize, n: i32, stride: i32, firstRow: i32, 
 
 /** Number of edges from each row to the rows set in `free` (one bit a row). */
 export function countEdges(bits: usize, n: i32, rows: i32, free: usize, counts: usize): void {
-  memory.fill(counts, 0, <usize>n << 2);
+  memory.fill(counts, 0, (<usize>n) << 2);
   const panels = rows >> 6;
   for (let g = 0; g < panels; g++) {
-    const keep = load<u64>(free + (<usize>g << 3));
+    const keep = load<u64>(free + ((<usize>g) << 3));
     const panel = bits + ((<usize>g * rows) << 3);
     for (let i = 0; i < n; i++) {
-      const at = counts + (<usize>i << 2);
-      store<i32>(at, load<i32>(at) + <i32>popcnt<u64>(load<u64>(panel + (<usize>i << 3)) & keep));
+      const at = counts + ((<usize>i) << 2);
+      store<i32>(at, load<i32>(at) + <i32>popcnt<u64>(load<u64>(panel + ((<usize>i) << 3)) & keep));
     }
   }
 }
@@ -274,16 +266,16 @@ export function countEdges(bits: usize, n: i32, rows: i32, free: usize, counts: 
  * each byte of the matrix. `x` has `rows` entries, zero from n on; `tables` is 16 kB of scratch.
  */
 export function multiply(bits: usize, n: i32, rows: i32, x: usize, y: usize, tables: usize): void {
-  memory.fill(y, 0, <usize>n << 3);
+  memory.fill(y, 0, (<usize>n) << 3);
   const panels = rows >> 6;
   for (let g = 0; g < panels; g++) {
     for (let b = 0; b < 8; b++) {
-      const table = tables + (<usize>b << 11);
-      const from = x + (<usize>((g << 6) + (b << 3)) << 3);
+      const table = tables + ((<usize>b) << 11);
+      const from = x + ((<usize>((g << 6) + (b << 3))) << 3);
       store<f64>(table, 0);
       for (let k = 0; k < 8; k++) {
-        const v = load<f64>(from + (<usize>k << 3));
-        const size = <usize>1 << k;
+        const v = load<f64>(from + ((<usize>k) << 3));
+        const size = (<usize>1) << k;
         for (let e: usize = 0; e < size; e++) {
           store<f64>(table + ((size + e) << 3), load<f64>(table + (e << 3)) + v);
         }
@@ -291,10 +283,10 @@ export function multiply(bits: usize, n: i32, rows: i32, x: usize, y: usize, tab
     }
     const panel = bits + ((<usize>g * rows) << 3);
     for (let i = 0; i < n; i++) {
-      const w = load<u64>(panel + (<usize>i << 3));
+      const w = load<u64>(panel + ((<usize>i) << 3));
       const lo = <u32>w;
       const hi = <u32>(w >> 32);
-      const at = y + (<usize>i << 3);
+      const at = y + ((<usize>i) << 3);
       const s0 = load<f64>(tables + ((lo & 255) << 3)) + load<f64>(tables + (((lo >> 8) & 255) << 3), 2048);
       const s1 = load<f64>(tables + (((lo >> 16) & 255) << 3), 4096) + load<f64>(tables + ((lo >> 24) << 3), 6144);
       const s2 = load<f64>(tables + ((hi & 255) << 3), 8192) + load<f64>(tables + (((hi >> 8) & 255) << 3), 10240);

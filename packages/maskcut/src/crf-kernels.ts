@@ -34,6 +34,7 @@ export interface CrfKernels {
     weights: number,
     scale: number,
     values: number,
+    base: number,
     out: number,
   ): void;
   blur1(count: number, axis: number, input: number, output: number): void;
@@ -57,9 +58,16 @@ export interface CrfKernels {
     weights: number,
     scale: number,
     values: number,
+    base: number,
     out: number,
   ): void;
   blur4(lanes: number, count: number, axis: number, input: number, output: number): void;
+  scaled(n: number, factor: number, input: number, out: number): void;
+  subtractEach(n: number, width: number, factor: number, input: number, rows: number): void;
+  toLane(n: number, width: number, lane: number, factor: number, plane: number, rows: number): void;
+  fromLane(n: number, width: number, lane: number, rows: number, plane: number): void;
+  normalizer(n: number, root: boolean, factor: number, norm: number, out: number): void;
+  argmax(n: number, width: number, labels: number, rows: number, out: number): void;
   sigmoid(from: number, to: number, logits: number, q: number, floor: number): void;
   softmax4(lanes: number, from: number, to: number, logits: number, q: number, floor: number): void;
 }

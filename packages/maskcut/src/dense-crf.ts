@@ -34,14 +34,24 @@ interface BuiltKernel {
   /** [N] float32 factors before and after the filter; the latter includes the blur's constant but not `compat`. */
   readonly before: number;
   readonly after: number;
-  /** [N] float32 response of the normalized filter to ones. */
-  readonly ones: number;
+}
+
+/** A kernel with the two buffers of one inference; `values` holds what is splatted or blurred last. */
+interface RunningKernel {
+  readonly lattice: PermutohedralLattice;
+  readonly before: number;
+  /** [N] float32: `after` times the weight of the kernel. */
+  readonly scale: number;
+  readonly bytes: number;
+  values: number;
+  other: number;
 }
 
 // Denormals make the lattice several times slower, and nothing below e^-50 can matter while iterating.
 const iterationFloor = -50;
 const resultFloor = -87;
-const chunk = 2048;
+/** Pixels that go through slice, softmax and splat together, while their weights are in the cache. */
+const chunk = 1024;
 
 /**
  * Fully connected CRF with Gaussian edge potentials (Kraehenbuehl and Koltun 2011) on one photo.
@@ -56,7 +66,8 @@ export class DenseCrf {
   readonly width: number;
   readonly #arena: CrfArena;
   readonly #kernels: readonly BuiltKernel[];
-  readonly #base: number;
+  #base: number;
+  #ones: readonly number[] | undefined;
   #disposed = false;
 
   /** @throws U2SegError `shape-mismatch` or `out-of-range` for an image or kernels that make no sense */
@@ -93,25 +104,22 @@ export class DenseCrf {
     }
     const lanes = Math.ceil(labels / 4);
     const width = lanes * 4;
-    const done = this.#iterate(lanes, iterations, true, (at) => {
-      const rows = this.#arena.f32(at, n * width).fill(-1e30);
-      for (let l = 0; l < labels; l += 1) for (let k = 0; k < n; k += 1) rows[k * width + l] = -unary[l * n + k]!;
-    });
-    const rows = this.#arena.f32(done.probabilities, n * width);
-    const probabilities = new Float32Array(labels * n);
-    const best = labels <= 256 ? new Uint8Array(n) : new Uint16Array(n);
-    for (let k = 0; k < n; k += 1) {
-      let top = rows[k * width]!;
+    const arena = this.#arena;
+    const done = this.#iterate(lanes, iterations, true, (rows, plane) => {
+      if (width > labels) arena.f32(rows, n * width).fill(-1e30);
       for (let l = 0; l < labels; l += 1) {
-        const p = rows[k * width + l]!;
-        probabilities[l * n + k] = p;
-        if (p > top) {
-          top = p;
-          best[k] = l;
-        }
+        arena.f32(plane, n).set(unary.subarray(l * n, (l + 1) * n));
+        arena.kernels.toLane(n, width, l, -1, plane, rows);
       }
+    });
+    const probabilities = new Float32Array(labels * n);
+    for (let l = 0; l < labels; l += 1) {
+      arena.kernels.fromLane(n, width, l, done.probabilities, done.plane);
+      probabilities.set(arena.f32(done.plane, n), l * n);
     }
-    return { probabilities, labels: best };
+    arena.kernels.argmax(n, width, labels, done.probabilities, done.plane);
+    const best = new Uint16Array(arena.u8(done.plane, n * 2).slice().buffer);
+    return { probabilities, labels: labels <= 256 ? Uint8Array.from(best) : best };
   }
 
   /**
@@ -130,26 +138,28 @@ export class DenseCrf {
       const group = logOdds.slice(first, first + 4);
       const lanes = group.length === 1 ? 0 : 1;
       const width = lanes === 0 ? 1 : 4;
-      const { probabilities, logits } = this.#iterate(lanes, iterations, false, (at) => {
-        const rows = this.#arena.f32(at, n * width);
-        if (group.length < width) rows.fill(0);
-        group.forEach((odds, lane) => {
-          for (let k = 0; k < n; k += 1) rows[k * width + lane] = odds[k]!;
-        });
-      });
-      const p = this.#arena.f32(probabilities, n * width);
-      const x = this.#arena.f32(logits, n * width);
-      group.forEach((_, lane) => {
-        const probability = new Float32Array(n);
-        const odds = new Float32Array(n);
-        const mask = new Uint8Array(n);
-        for (let k = 0; k < n; k += 1) {
-          probability[k] = p[k * width + lane]!;
-          odds[k] = x[k * width + lane]!;
-          mask[k] = odds[k]! > 0 ? 1 : 0;
+      const arena = this.#arena;
+      const done = this.#iterate(lanes, iterations, false, (rows, plane) => {
+        if (lanes === 0) arena.f32(rows, n).set(group[0]!);
+        else {
+          if (group.length < width) arena.f32(rows, n * width).fill(0);
+          group.forEach((odds, lane) => {
+            arena.f32(plane, n).set(odds);
+            arena.kernels.toLane(n, width, lane, 1, plane, rows);
+          });
         }
-        results.push({ probability, logOdds: odds, mask });
       });
+      for (let lane = 0; lane < group.length; lane += 1) {
+        const plane = (rows: number): Float32Array => {
+          if (lanes === 0) return arena.f32(rows, n).slice();
+          arena.kernels.fromLane(n, width, lane, rows, done.plane);
+          return arena.f32(done.plane, n).slice();
+        };
+        const odds = plane(done.logits);
+        const mask = new Uint8Array(n);
+        for (let k = 0; k < n; k += 1) mask[k] = odds[k]! > 0 ? 1 : 0;
+        results.push({ probability: plane(done.probabilities), logOdds: odds, mask });
+      }
     }
     return results;
   }
@@ -186,29 +196,40 @@ export class DenseCrf {
     const lattice = buildLattice(arena, image, kernel);
     const before = arena.allocate(n * 4);
     const after = arena.allocate(n * 4);
-    const ones = arena.allocate(n * 4);
     const scratch = arena.mark();
     const alpha = Math.fround(1 / (1 + 2 ** -lattice.d));
+    const unit = arena.allocate(n * 4);
+    const norm = arena.allocate(n * 4);
+    arena.f32(unit, n).fill(1);
     arena.f32(before, n).fill(1);
     arena.f32(after, n).fill(alpha);
-    const unit = arena.allocate(n * 4);
-    arena.f32(unit, n).fill(1);
-    this.#filterOnes(lattice, before, after, unit, ones);
-    const norm = arena.f32(ones, n);
-    const b = arena.f32(before, n);
-    const a = arena.f32(after, n);
     const normalization = kernel.normalization ?? 'symmetric';
     // 'none' is the bare filter: the released code computes a mean factor N / sum(n) but never applies it.
     if (normalization !== 'none') {
-      for (let k = 0; k < n; k += 1) {
-        const factor = normalization === 'symmetric' ? 1 / Math.sqrt(norm[k]! + 1e-20) : 1 / (norm[k]! + 1e-20);
-        if (normalization !== 'after') b[k] = factor;
-        if (normalization !== 'before') a[k] = alpha * factor;
-      }
+      this.#filterOnes(lattice, before, after, unit, norm);
+      const root = normalization === 'symmetric';
+      if (normalization !== 'after') arena.kernels.normalizer(n, root, 1, norm, before);
+      if (normalization !== 'before') arena.kernels.normalizer(n, root, alpha, norm, after);
     }
-    this.#filterOnes(lattice, before, after, unit, ones);
     arena.release(scratch);
-    return { compat: kernel.compat, lattice, before, after, ones };
+    return { compat: kernel.compat, lattice, before, after };
+  }
+
+  /** [N] float32 for each kernel: the response of the normalized filter to ones, computed when first wanted. */
+  #responsesToOnes(): readonly number[] {
+    if (this.#ones !== undefined) return this.#ones;
+    const arena = this.#arena;
+    const n = this.height * this.width;
+    arena.release(this.#base);
+    const ones = this.#kernels.map(() => arena.allocate(n * 4));
+    this.#base = arena.mark();
+    const unit = arena.allocate(n * 4);
+    arena.f32(unit, n).fill(1);
+    this.#kernels.forEach(({ lattice, before, after }, i) => {
+      this.#filterOnes(lattice, before, after, unit, ones[i]!);
+    });
+    this.#ones = ones;
+    return ones;
   }
 
   #filterOnes(lattice: PermutohedralLattice, before: number, after: number, unit: number, out: number): void {
@@ -224,86 +245,94 @@ export class DenseCrf {
     arena.kernels.splat1(lattice.d + 1, 0, n, rows, weights, before, unit, values);
     const blurred = blur(arena, lattice, 0, values, other);
     arena.f32(out, n).fill(0);
-    arena.kernels.slice1(lattice.d + 1, 0, n, rows, weights, after, blurred, out);
+    arena.kernels.slice1(lattice.d + 1, 0, n, rows, weights, after, blurred, out, out);
     arena.release(scratch);
   }
 
-  /** `lanes` of four values a pixel, 0 for a single one; `labelled`: softmax over the lanes, else each on its own. */
+  /**
+   * Mean-field steps on rows of 4 * lanes values a pixel, or of a single one where `lanes` is 0; `labelled`: softmax over
+   * the row, else each value on its own is the log-odds of a two-label problem.
+   *
+   * @param fill - writes the negated unary, or the log-odds, into rows; `plane` is [N] float32 of scratch
+   */
   #iterate(
     lanes: number,
     iterations: number,
     labelled: boolean,
-    fill: (at: number) => void,
-  ): { probabilities: number; logits: number } {
+    fill: (rows: number, plane: number) => void,
+  ): { readonly probabilities: number; readonly logits: number; readonly plane: number } {
     if (this.#disposed) throw new U2SegError('wrong-usage', 'DenseCrf: used after dispose.');
     const arena = this.#arena;
     const { kernels } = arena;
     const n = this.height * this.width;
     const width = lanes === 0 ? 1 : lanes * 4;
     const padded = Math.ceil(n / 4) * 4;
+    const ones = labelled ? [] : this.#responsesToOnes();
     arena.release(this.#base);
+    const plane = arena.allocate(padded * 4);
     const unary = arena.allocate(padded * width * 4);
-    const logits = arena.allocate(padded * width * 4);
     const q = arena.allocate(padded * width * 4);
-    const built = this.#kernels.map((kernel) => {
-      const bytes = (kernel.lattice.points + 1) * width * 4;
-      return {
-        ...kernel,
-        bytes,
-        scale: arena.allocate(n * 4),
-        values: arena.allocate(bytes),
-        other: arena.allocate(bytes),
-      };
+    // Only the two-label result needs all logits.
+    const logits = arena.allocate((labelled ? chunk : padded) * width * 4);
+    const scratchQ = arena.allocate(chunk * width * 4);
+    const running = this.#kernels.map((kernel): RunningKernel => {
+      const { lattice, before } = kernel;
+      const scale = arena.allocate(padded * 4);
+      // Of two labels only the second is filtered: compat * (f1 - f0) = compat * (2 f1 - ones).
+      kernels.scaled(n, labelled ? kernel.compat : 2 * kernel.compat, kernel.after, scale);
+      const bytes = (lattice.points + 1) * width * 4;
+      return { lattice, before, scale, bytes, values: arena.allocate(bytes), other: arena.allocate(bytes) };
     });
-    arena.f32(unary, padded * width).fill(0);
-    fill(unary);
-    // Of two labels only the first is filtered: compat * (f1 - f0) = compat * (2 f1 - ones).
-    for (const kernel of built) {
-      const scale = arena.f32(kernel.scale, n);
-      const after = arena.f32(kernel.after, n);
-      const factor = labelled ? kernel.compat : 2 * kernel.compat;
-      for (let k = 0; k < n; k += 1) scale[k] = factor * after[k]!;
-    }
-    const negate = (from: number, to: number, at: number, floor: number): void => {
-      if (labelled) kernels.softmax4(lanes, from, to, at, q, floor);
-      else kernels.sigmoid(from * width, Math.ceil((to * width) / 4) * 4, at, q, floor);
+    arena.f32(unary + (padded - 4) * width * 4, 4 * width).fill(0);
+    fill(unary, plane);
+    const normalize = (from: number, to: number, at: number, into: number, floor: number): void => {
+      if (labelled) kernels.softmax4(lanes, from, to, at, into, floor);
+      else kernels.sigmoid(from * width, Math.ceil((to * width) / 4) * 4, at, into, floor);
     };
-    const floorOf = (iteration: number): number => (iteration === iterations ? resultFloor : iterationFloor);
-    negate(0, n, unary, floorOf(0));
-    if (!labelled && iterations > 0) {
-      const base = arena.f32(unary, n * width);
-      for (const kernel of built) {
-        const ones = arena.f32(kernel.ones, n);
-        for (let k = 0; k < n; k += 1) {
-          for (let l = 0; l < width; l += 1) base[k * width + l]! -= kernel.compat * ones[k]!;
+    if (iterations === 0) {
+      normalize(0, n, unary, q, resultFloor);
+      return { probabilities: q, logits: unary, plane };
+    }
+    const rowBytes = width * 4;
+    for (let iteration = 0; iteration <= iterations; iteration += 1) {
+      for (const kernel of running) {
+        if (iteration > 0) this.#blur(kernel, lanes);
+        // From here on `values` is read and `other` written.
+        if (iteration < iterations) arena.u8(kernel.other, kernel.bytes).fill(0);
+      }
+      if (iteration === 1) ones.forEach((at, i) => kernels.subtractEach(n, width, this.#kernels[i]!.compat, at, unary));
+      const last = iteration === iterations;
+      for (let from = 0; from < n; from += chunk) {
+        const to = Math.min(n, from + chunk);
+        const back = from * rowBytes;
+        const sliced = labelled || !last ? logits - back : logits;
+        const into = last ? q : scratchQ - back;
+        let base = unary;
+        if (iteration > 0) {
+          for (const { lattice, scale, values } of running) {
+            const { d, rows, weights } = lattice;
+            if (lanes === 0) kernels.slice1(d + 1, from, to, rows, weights, scale, values, base, sliced);
+            else kernels.slice4(d + 1, lanes, from, to, rows, weights, scale, values, base, sliced);
+            base = sliced;
+          }
+        }
+        normalize(from, to, base, into, last ? resultFloor : iterationFloor);
+        if (last) continue;
+        for (const { lattice, before, other } of running) {
+          const { d, rows, weights } = lattice;
+          if (lanes === 0) kernels.splat1(d + 1, from, to, rows, weights, before, into, other);
+          else kernels.splat4(d + 1, lanes, from, to, rows, weights, before, into, other);
         }
       }
     }
-    for (let iteration = 1; iteration <= iterations; iteration += 1) {
-      for (const kernel of built) {
-        arena.u8(kernel.values, kernel.bytes).fill(0);
-        arena.u8(kernel.other, width * 4).fill(0);
-      }
-      for (let from = 0; from < n; from += chunk) {
-        const to = Math.min(n, from + chunk);
-        for (const { lattice, before, values } of built) {
-          if (lanes === 0) kernels.splat1(lattice.d + 1, from, to, lattice.rows, lattice.weights, before, q, values);
-          else kernels.splat4(lattice.d + 1, lanes, from, to, lattice.rows, lattice.weights, before, q, values);
-        }
-      }
-      const blurred = built.map(({ lattice, values, other }) => blur(arena, lattice, lanes, values, other));
-      const whole = arena.u8(0, arena.bytes);
-      for (let from = 0; from < n; from += chunk) {
-        const to = Math.min(n, from + chunk);
-        whole.copyWithin(logits + from * width * 4, unary + from * width * 4, unary + to * width * 4);
-        built.forEach(({ lattice, scale }, i) => {
-          const { rows, weights } = lattice;
-          if (lanes === 0) kernels.slice1(lattice.d + 1, from, to, rows, weights, scale, blurred[i]!, logits);
-          else kernels.slice4(lattice.d + 1, lanes, from, to, rows, weights, scale, blurred[i]!, logits);
-        });
-        negate(from, to, logits, floorOf(iteration));
-      }
-    }
-    return { probabilities: q, logits: iterations === 0 ? unary : logits };
+    return { probabilities: q, logits: running.length === 0 ? unary : logits, plane };
+  }
+
+  /** What was splatted into `other` becomes the blurred `values`. */
+  #blur(kernel: RunningKernel, lanes: number): void {
+    const { values, other, lattice } = kernel;
+    this.#arena.u8(values, Math.max(1, lanes * 4) * 4).fill(0);
+    kernel.values = blur(this.#arena, lattice, lanes, other, values);
+    kernel.other = kernel.values === values ? other : values;
   }
 }

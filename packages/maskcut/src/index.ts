@@ -35,6 +35,7 @@ export {
   type MaskCutReferenceOptions,
   type ReferenceCut,
 } from './maskcut-reference.ts';
+export { MaskCutPool, type MaskCutPoolOptions, type PooledOptions } from './maskcut-pool.ts';
 export { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
 export {
   finishProposals,
