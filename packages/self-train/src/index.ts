@@ -37,13 +37,70 @@ export {
   type ParameterRules,
   type ParameterSettings,
 } from './optimizer/model-parameters.ts';
-export {
-  createOptimizer,
-  type Gradients,
-  type Optimizer,
-  type OptimizerChoice,
-  type OptimizerOptions,
-} from './optimizer/optimizer.ts';
+export { createOptimizer, type OptimizerChoice } from './optimizer/create-optimizer.ts';
+export type { Gradients, Optimizer, OptimizerOptions } from './optimizer/optimizer.ts';
 export { preciseBatchNorm } from './optimizer/precise-bn.ts';
 export { sgd, sgdDefaults, type SgdOptions } from './optimizer/sgd.ts';
+export { crc32c, maskedCrc32c } from './tensorboard/crc32c.ts';
+export { openEventWriter, type EventWriter } from './tensorboard/event-writer.ts';
+export { encodeTfRecord } from './tensorboard/tf-record.ts';
+export { accumulateGradients, type StepGradients } from './train/accumulate-gradients.ts';
+export { listCheckpoints, readCheckpoint, writeCheckpoint, type TrainerState } from './train/checkpoint.ts';
+export { appendCurve, readCurve, truncateCurve, type CurvePoint } from './train/curve-file.ts';
+export { DataOrder } from './train/data-order.ts';
+export { modelBuffers, modelParameters } from './train/model-tensors.ts';
+export {
+  trainPanoptic,
+  trainPanopticDefaults,
+  type TrainPanopticOptions,
+  type TrainRecipe,
+  type TrainResult,
+} from './train/train-panoptic.ts';
+export { trainSample } from './train/train-sample.ts';
 export type { TrainingExample, TrainingSet } from './train/training-set.ts';
+export {
+  fiveCropBoxes,
+  fiveCropDefaults,
+  fiveCropFeatures,
+  globalDescriptors,
+  loadStegoModel,
+  nearestNeighbors,
+  saveStegoModel,
+  segmentStego,
+  segmentStegoDefaults,
+  stegoCorrespondence,
+  StegoModel,
+  stegoPresets,
+  stegoStep,
+  trainStego,
+  trainStegoDefaults,
+  type CropBox,
+  type SegmentStegoOptions,
+  type StegoBatch,
+  type StegoCrf,
+  type StegoFeatureSource,
+  type StegoLabels,
+  type StegoModelConfig,
+  type StegoOptimizers,
+  type StegoPresetName,
+  type StegoSegmentation,
+  type StegoStepLosses,
+  type StegoStepOptions,
+  type StegoWeights,
+  type TrainStegoOptions,
+  type TrainStegoResult,
+} from './stego/index.ts';
+export {
+  predictDefaults,
+  predictPanoptic,
+  segmentsOf,
+  type PanopticPrediction,
+  type PredictOptions,
+} from './prediction/predict-panoptic.ts';
+export { cups } from './presets/cups.ts';
+export { cutlerRound1, cutlerRound2, cutlerStage1 } from './presets/cutler.ts';
+export type { TrainPreset } from './presets/preset.ts';
+export { trainPreset, trainPresets } from './presets/presets.ts';
+export { tiny, tinyRecipe } from './presets/tiny.ts';
+export { u2seg300, u2seg800 } from './presets/u2seg.ts';
+export { nextLabelDefaults, nextLabels, type NextLabelOptions } from './rounds/next-labels.ts';

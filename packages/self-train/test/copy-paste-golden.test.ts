@@ -2,7 +2,7 @@ import { rleFromString, rleToString, type Segment } from '@u2seg/core';
 import { decodeImage } from '@u2seg/datasets';
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { copyPaste, type CopyPasteRandom, type TrainingExample } from '../src/index.ts';
+import { copyPaste, type CopyPasteRandom, type TrainingExample } from '@u2seg/self-train';
 
 interface Instances {
   readonly image_size_of_instances: [number, number];

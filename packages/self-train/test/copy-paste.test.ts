@@ -1,7 +1,7 @@
 import { decodeMask, encodeMask, rleArea, rleBbox, SeededRng, type Segment } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { copyPaste, copyPasteRandom, type TrainingExample } from '../src/index.ts';
+import { copyPaste, copyPasteRandom, type TrainingExample } from '@u2seg/self-train';
 
 function example(
   size: number,

@@ -1,6 +1,6 @@
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { assertLrSchedule, learningRate } from '../src/index.ts';
+import { assertLrSchedule, learningRate } from '@u2seg/self-train';
 
 const folder = golden('model-training');
 

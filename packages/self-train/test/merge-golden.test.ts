@@ -2,7 +2,7 @@ import { rleFromString, type Segment } from '@u2seg/core';
 import { readLabelPng, readPanopticPng } from '@u2seg/datasets';
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { mergePanoptic, pseudoCategories, segmentInfos } from '../src/index.ts';
+import { mergePanoptic, pseudoCategories, segmentInfos } from '@u2seg/self-train';
 
 interface Info {
   readonly id: number;

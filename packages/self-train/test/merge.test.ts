@@ -1,7 +1,7 @@
 import { encodeMask, rleArea, rleBbox, type Segment } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergePanoptic, segmentInfos } from '../src/index.ts';
+import { mergePanoptic, segmentInfos } from '@u2seg/self-train';
 
 /** Segment from rows of text: `#` is set. */
 function segment(rows: readonly string[], clusterId = 0, score = 1): Segment {

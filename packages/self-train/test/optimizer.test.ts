@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { loadTfBackend } from '../../heads/src/tf/load-backend.ts';
+import { loadTfBackend } from '@u2seg/heads';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   adamW,
@@ -9,7 +9,7 @@ import {
   preciseBatchNorm,
   sgd,
   type ModelParameter,
-} from '../src/index.ts';
+} from '@u2seg/self-train';
 
 beforeAll(async () => {
   await loadTfBackend('cpu');

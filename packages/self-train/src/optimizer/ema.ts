@@ -15,7 +15,9 @@ export interface Ema {
 /** @param decay - in [0, 1); the averages start at the present values */
 export function ema(parameters: readonly ModelParameter[], buffers: readonly ModelBuffer[], decay: number): Ema {
   const live = new Map([...parameters, ...buffers].map(({ name, variable }) => [name, variable]));
-  const state = new Map([...live].map(([name, variable]) => [name, tf.variable(variable.clone(), false)]));
+  const state = new Map(
+    [...live].map(([name, variable]) => [name, tf.tidy(() => tf.variable(variable.clone(), false))]),
+  );
   const swap = (): void => {
     for (const [name, variable] of live) {
       tf.tidy(() => {
@@ -35,7 +37,7 @@ export function ema(parameters: readonly ModelParameter[], buffers: readonly Mod
           average.assign(tf.add(tf.mul(average, decay), tf.mul(variable, 1 - decay)));
         });
       }
-      for (const { name, variable } of buffers) state.get(name)!.assign(variable.clone());
+      for (const { name, variable } of buffers) tf.tidy(() => state.get(name)!.assign(variable.clone()));
     },
     async within(use) {
       swap();

@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelParameter, ParameterRules } from './model-parameters.ts';
-import { adamW, type AdamWOptions } from './adamw.ts';
-import { sgd, type SgdOptions } from './sgd.ts';
 
 /** Gradients by parameter name; a parameter without one is left alone, as torch does. */
 export type Gradients = Readonly<Record<string, tf.Tensor>>;
@@ -21,14 +19,6 @@ export interface Optimizer {
 export interface OptimizerOptions extends ParameterRules {
   /** Largest L2 norm of the gradient of each single parameter; absent: no clipping. */
   readonly clipNorm?: number;
-}
-
-export type OptimizerChoice = ({ readonly kind: 'sgd' } & SgdOptions) | ({ readonly kind: 'adamw' } & AdamWOptions);
-
-/** Makes the chosen optimizer with zero state. */
-export function createOptimizer(parameters: readonly ModelParameter[], choice: OptimizerChoice): Optimizer {
-  const { kind, ...options } = choice;
-  return kind === 'sgd' ? sgd(parameters, options) : adamW(parameters, options);
 }
 
 /** A variable of zeros beside each parameter. */

@@ -32,7 +32,7 @@ export async function preciseBatchNorm(
         });
       });
     }
-    buffers.forEach(({ variable }, k) => variable.assign(means[k]!.clone()));
+    buffers.forEach(({ variable }, k) => tf.tidy(() => variable.assign(means[k]!.clone())));
   } finally {
     for (const mean of means) mean.dispose();
   }
