@@ -3,11 +3,15 @@ import { readFileSync } from 'node:fs';
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
 import {
+  cocoDefaults,
   cocoStatNames,
   evaluateClassAgnostic,
   evaluateCoco,
+  matchInstances,
   readCocoGroundTruth,
   readCocoResults,
+  type CocoDetections,
+  type CocoGroundTruth,
   type CocoParameters,
   type CocoReport,
   type IouType,
@@ -21,6 +25,13 @@ interface Run {
   readonly per_category_AP: Readonly<Record<string, number | null>>;
   readonly precision_float64_sha256: string;
   readonly recall_float64_sha256: string;
+  readonly per_image_matches_area_all_first40: readonly {
+    readonly image_id: number;
+    readonly category_id: number;
+    readonly dtIds: readonly number[];
+    readonly 'dtMatches_iou0.5': readonly number[];
+    readonly 'dtIgnore_iou0.5': readonly number[];
+  }[];
 }
 
 const folder = golden('coco-eval');
@@ -32,21 +43,35 @@ const sha256 = (values: Float64Array): string =>
 
 describe.skipIf(folder === undefined)('golden: COCO AP and AR against pycocotools', () => {
   const runs = folder?.json<{ runs: Record<string, Run> }>('eval.json').runs ?? {};
-  const gt = readCocoGroundTruth('gt.json', readFileSync(folder?.file('gt.json') ?? ''));
-  const dt = readCocoResults('results.json', readFileSync(folder?.file('results.json') ?? ''), gt);
   const tensors = folder?.tensors('precision_recall.safetensors');
+  // a skipped suite is still collected, so files are read inside the tests
+  let data: { gt: CocoGroundTruth; dt: CocoDetections } | undefined;
+  const read = (): { gt: CocoGroundTruth; dt: CocoDetections } => {
+    if (data === undefined) {
+      const gt = readCocoGroundTruth('gt.json', readFileSync(folder!.file('gt.json')));
+      data = { gt, dt: readCocoResults('results.json', readFileSync(folder!.file('results.json')), gt) };
+    }
+    return data;
+  };
+
+  it('has runs to compare with', () => {
+    expect(Object.keys(runs).length).toBeGreaterThan(0);
+  });
+
+  const parametersOf = (name: string, run: Run): CocoParameters => ({
+    iouType: run.iouType,
+    maxDetections: run.maxDets,
+    useCategories: run.useCats === 1,
+    mode: 'reference',
+    detectionArea: name.includes('keep_bbox_area') ? 'box' : 'auto',
+  });
+  /** One category in the result: the run was class-agnostic. */
+  const isAgnostic = (run: Run): boolean => run.useCats === 1 && Object.keys(run.per_category_AP).length === 1;
 
   const evaluate = (name: string, run: Run): CocoReport => {
-    const parameters: CocoParameters = {
-      iouType: run.iouType,
-      maxDetections: run.maxDets,
-      mode: 'reference',
-      detectionArea: name.includes('keep_bbox_area') ? 'box' : 'auto',
-    };
-    // the golden's maxDets runs were made class-agnostic too: one category in the result says so
-    if (run.useCats === 0) return evaluateCoco(gt, dt, { ...parameters, useCategories: false });
-    if (Object.keys(run.per_category_AP).length === 1) return evaluateClassAgnostic(gt, dt, parameters);
-    return evaluateCoco(gt, dt, parameters);
+    const { gt, dt } = read();
+    const parameters = parametersOf(name, run);
+    return isAgnostic(run) ? evaluateClassAgnostic(gt, dt, parameters) : evaluateCoco(gt, dt, parameters);
   };
 
   for (const [name, run] of Object.entries(runs)) {
@@ -68,6 +93,38 @@ describe.skipIf(folder === undefined)('golden: COCO AP and AR against pycocotool
         const tensor = [...(tensors ?? [])].find(([key]) => key === `${name}.${part}`)?.[1];
         if (tensor === undefined) continue;
         expect(report.curves[part]).toBeAllClose(tensor.data as Float32Array, { atol: 1e-7 });
+      }
+    });
+
+    it(`${name}: the matches of single images`, () => {
+      const { gt, dt } = read();
+      const agnostic = isAgnostic(run);
+      const single = (columns: CocoDetections): CocoDetections => ({
+        ...columns,
+        categoryIndex: new Int32Array(columns.length),
+      });
+      const rows = matchInstances(
+        agnostic
+          ? {
+              ...gt,
+              categories: [{ id: 1, name: 'object' }],
+              annotations: { ...gt.annotations, categoryIndex: new Int32Array(gt.annotations.length) },
+            }
+          : gt,
+        agnostic ? single(dt) : dt,
+        { ...cocoDefaults, ...parametersOf(name, run) },
+        true,
+      );
+      for (const one of run.per_image_matches_area_all_first40) {
+        const category =
+          agnostic || run.useCats === 0 ? 0 : gt.categories.findIndex((category) => category.id === one.category_id);
+        const own = [...rows.detection.keys()].filter(
+          (row) => rows.imageId[row] === one.image_id && rows.category[row] === category,
+        );
+        expect(own.map((row) => rows.detection[row]! + 1)).toEqual(one.dtIds);
+        const gtIds = own.map((row) => (rows.matchedGt![row]! < 0 ? 0 : gt.annotations.ids[rows.matchedGt![row]!]));
+        expect(gtIds).toEqual(one['dtMatches_iou0.5']);
+        expect(own.map((row) => rows.ignored[row * rows.numAreas]! & 1)).toEqual(one['dtIgnore_iou0.5'].map(Number));
       }
     });
   }

@@ -81,12 +81,17 @@ interface Tables {
 const folder = golden('mapping');
 
 describe.skipIf(folder === undefined)("golden: U2Seg's matching and the scores after it", () => {
-  const wanted = folder?.json<Mapping>('mapping.json') as Mapping;
-  const predictions = folder?.json<Prediction[]>('predictions.json') as Prediction[];
-  const gt = readCocoGroundTruth('instances_gt.json', readFileSync(folder?.file('instances_gt.json') ?? ''));
-  const panopticGt = readPanopticJson('panoptic_gt.json', readFileSync(folder?.file('panoptic_gt.json') ?? ''));
-  const K = wanted?.cluster_num ?? 0;
-  const numStuffClusters = Object.keys(wanted?.semantic.mapping ?? {}).length;
+  // a skipped suite is still collected; without the folder there is nothing to read
+  if (folder === undefined) {
+    it('needs the folder of goldens', () => undefined);
+    return;
+  }
+  const wanted = folder.json<Mapping>('mapping.json');
+  const predictions = folder.json<Prediction[]>('predictions.json');
+  const gt = readCocoGroundTruth('instances_gt.json', readFileSync(folder.file('instances_gt.json')));
+  const panopticGt = readPanopticJson('panoptic_gt.json', readFileSync(folder.file('panoptic_gt.json')));
+  const K = wanted.cluster_num;
+  const numStuffClusters = Object.keys(wanted.semantic.mapping).length;
   const toSupercategory = u2segStuffTable(255);
 
   const xywh = ([x0, y0, x1, y1]: [number, number, number, number]): [number, number, number, number] => [
@@ -96,8 +101,8 @@ describe.skipIf(folder === undefined)("golden: U2Seg's matching and the scores a
     y1 - y0,
   ];
   const maps = predictions.map(({ image_id }) => {
-    const truth = readPng(folder!.file(`semseg_gt/${image_id}.png`));
-    const prediction = readPng(folder!.file(`semseg_pred/${image_id}.png`));
+    const truth = readPng(folder.file(`semseg_gt/${image_id}.png`));
+    const prediction = readPng(folder.file(`semseg_pred/${image_id}.png`));
     return { ...truth, gt: remapLabels(truth.data, toSupercategory), prediction: prediction.data };
   });
 
@@ -122,7 +127,7 @@ describe.skipIf(folder === undefined)("golden: U2Seg's matching and the scores a
   const withThings = (match: ClusterMatch): Int32Array => match.classOfCluster.map((c, k) => (k === 0 ? 0 : c));
 
   it('has the tables of classes', () => {
-    const tables = folder!.json<Tables>('tables.json');
+    const tables = folder.json<Tables>('tables.json');
     expect(coco80.classes.map(({ id, name, supercategory }) => ({ id, name, supercategory }))).toEqual(
       tables.things_80.map((one) => ({ id: one.coco_id, name: one.name, supercategory: one.supercategory })),
     );
@@ -252,7 +257,7 @@ describe.skipIf(folder === undefined)("golden: U2Seg's matching and the scores a
       const truths = new Map(panopticGt.annotations.map((one) => [one.imageId, one]));
       for (const { image_id, panoptic_segments_info } of predictions) {
         const truth = truths.get(image_id)!;
-        const { ids } = readPanopticIds(folder!.file(`panoptic_pred/${image_id}.png`));
+        const { ids } = readPanopticIds(folder.file(`panoptic_pred/${image_id}.png`));
         const segments: PanopticSegment[] = [];
         for (const segment of panoptic_segments_info) {
           const own = segment.isthing ? things[segment.category_id]! : stuff[segment.category_id]!;
@@ -266,7 +271,7 @@ describe.skipIf(folder === undefined)("golden: U2Seg's matching and the scores a
           }
         }
         quality.update(
-          { ids: readPanopticIds(folder!.file(`panoptic_gt/${truth.fileName}`)).ids, segments: truth.segments },
+          { ids: readPanopticIds(folder.file(`panoptic_gt/${truth.fileName}`)).ids, segments: truth.segments },
           { ids, segments },
         );
       }

@@ -19,6 +19,10 @@ describe.skipIf(folder?.has('metrics.json') !== true)("golden: STEGO's unsupervi
   const cases = folder?.json<Case[]>('metrics.json') ?? [];
   const tensors = folder?.tensors('metrics.safetensors');
 
+  it('has cases to compare with', () => {
+    expect(cases.length).toBeGreaterThan(0);
+  });
+
   for (const one of cases) {
     it(`${one.name}: counts exactly, percentages to float32`, () => {
       const metrics = new UnsupervisedSemantics({
