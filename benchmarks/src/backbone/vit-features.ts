@@ -39,8 +39,8 @@ const variants: Readonly<Record<string, VitGraphOptions>> = {
   'float32, keys and CLS': { outputs: ['cls', 'key'] },
   'float32, keys only': { outputs: ['key'] },
   'float32, attention spelled out': { outputs: ['cls', 'key'], attention: 'spelled-out' },
-  'int8 linear layers, keys and CLS': { outputs: ['cls', 'key'], precision: 'int8' },
-  'int8 linear layers, keys only': { outputs: ['key'], precision: 'int8' },
+  'int8, keys and CLS': { outputs: ['cls', 'key'], precision: 'int8' },
+  'int8, keys only': { outputs: ['key'], precision: 'int8' },
 };
 
 interface Timing {

@@ -1,4 +1,4 @@
-import { U2SegError } from '@u2seg/core';
+import { type ProgressEvent, U2SegError } from '@u2seg/core';
 import { downloadFile, fetchWeights, findOfficialWeights, loadBackbone, officialWeights } from '@u2seg/backbone';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,11 @@ const content = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, i) => (i * 
 const sha256 = createHash('sha256').update(content).digest('hex');
 
 let folder: string;
+/** Bytes of an answer that breaks off; the connection is cut once they have arrived. */
+const partBytes = 50_000;
+
 let server: Server | undefined;
+let interrupted: ServerResponse | undefined;
 let requests: { range: string | undefined; ifRange: string | undefined }[];
 
 beforeEach(() => {
@@ -24,10 +28,11 @@ afterEach(() => {
   server?.closeAllConnections();
   server?.close();
   server = undefined;
+  interrupted = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Serves `content` with ranges; the first `breaks` answers stop half way. */
+/** Serves `content` with ranges; the first `breaks` answers stop after `partBytes`. */
 async function serve(options: { breaks?: number; etag?: () => string; ranges?: boolean } = {}): Promise<string> {
   let breaks = options.breaks ?? 0;
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
@@ -49,7 +54,8 @@ async function serve(options: { breaks?: number; etag?: () => string; ranges?: b
     });
     if (breaks > 0) {
       breaks -= 1;
-      response.write(content.subarray(start, start + 50_000), () => setTimeout(() => response.destroy(), 50));
+      response.write(content.subarray(start, start + partBytes));
+      interrupted = response;
     } else {
       response.end(content.subarray(start));
     }
@@ -59,6 +65,12 @@ async function serve(options: { breaks?: number; etag?: () => string; ranges?: b
   await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(started.address() as AddressInfo).port}/weights.pth`;
 }
+
+const cutOff = {
+  onProgress: ({ done }: ProgressEvent): void => {
+    if (done >= partBytes) interrupted?.destroy();
+  },
+};
 
 const errorOf = async (action: () => Promise<unknown>): Promise<U2SegError> => {
   try {
@@ -86,7 +98,7 @@ describe('downloadFile', () => {
   it('continues a download that broke off', async () => {
     const path = join(folder, 'a');
     const address = await serve({ breaks: 1 });
-    const error = await errorOf(() => downloadFile(address, path));
+    const error = await errorOf(() => downloadFile(address, path, cutOff));
     expect(error.code).toBe('unavailable');
     expect(error.message).toContain('run again to continue');
     expect(existsSync(path)).toBe(false);
@@ -100,7 +112,7 @@ describe('downloadFile', () => {
     const path = join(folder, 'a');
     let version = 1;
     const address = await serve({ breaks: 1, etag: () => `"${version}"` });
-    await errorOf(() => downloadFile(address, path));
+    await errorOf(() => downloadFile(address, path, cutOff));
     version = 2;
     await downloadFile(address, path);
     expect(readFileSync(path).equals(content)).toBe(true);
@@ -109,7 +121,7 @@ describe('downloadFile', () => {
   it('begins again when the server knows no ranges', async () => {
     const path = join(folder, 'a');
     const address = await serve({ breaks: 1, ranges: false });
-    await errorOf(() => downloadFile(address, path));
+    await errorOf(() => downloadFile(address, path, cutOff));
     await downloadFile(address, path);
     expect(readFileSync(path).equals(content)).toBe(true);
   });

@@ -1,5 +1,6 @@
 import { U2SegError } from '@u2seg/core';
 import { microsoftDomain, OnnxGraphBuilder, onnxFloat, type OnnxValue } from '@u2seg/interchange';
+import { int8Attention } from './int8-attention.ts';
 import { quantizeRows, transpose } from './quantization.ts';
 import type { VitArchitecture, VitWeights } from './vit-architecture.ts';
 
@@ -25,8 +26,9 @@ export interface VitGraphOptions {
   /** `fused` uses onnxruntime's attention operator, `spelled-out` only standard operators. */
   readonly attention?: 'fused' | 'spelled-out';
   /**
-   * `int8` quantizes the linear layers: weights symmetrically per output channel, activations per tensor when they occur
-   * (DynamicQuantizeMatMul). Patch embedding, attention, norms and the last block's projection to q, k, v stay float32.
+   * `int8` quantizes the linear layers, weights symmetrically per output channel and activations per tensor when they
+   * occur, and the attention's logits (see `int8Attention`). Patch embedding, norms, softmax, its product with the values
+   * and the last block's projection to q, k, v stay float32. Needs onnxruntime's operators.
    */
   readonly precision?: 'float32' | 'int8';
   /** Element type of the outputs. */
@@ -44,6 +46,8 @@ export const vitGraphDefaults: Required<VitGraphOptions> = {
   metadata: {},
 };
 
+/** Operator set 18 takes the axes of reductions as inputs. */
+const opset = 18;
 /** Of every LayerNorm of DINO and DINOv2. */
 const layerNormEpsilon = 1e-6;
 
@@ -71,7 +75,7 @@ class VitGraphWriter {
   readonly #wanted: ReadonlySet<VitOutput>;
 
   constructor(weights: VitWeights, options: Required<VitGraphOptions>) {
-    this.#graph = new OnnxGraphBuilder({ name: 'vit', metadata: options.metadata });
+    this.#graph = new OnnxGraphBuilder({ name: 'vit', opset, metadata: options.metadata });
     this.#weights = weights;
     this.#architecture = weights.architecture;
     this.#options = options;
@@ -144,12 +148,22 @@ class VitGraphWriter {
   #attend(query: OnnxValue, key: OnnxValue, value: OnnxValue): OnnxValue {
     const { dim, heads } = this.#architecture;
     const graph = this.#graph;
+    if (this.#options.precision === 'int8') {
+      const [q, k, v] = [query, key, value].map((x) => this.#splitHeads(x, [0, 2, 1, 3]));
+      return this.#joinHeads(int8Attention(graph, q!, k!, v!, dim / heads));
+    }
     if (this.#options.attention === 'fused') {
       return graph.node('MultiHeadAttention', [query, key, value], { num_heads: heads }, microsoftDomain);
     }
     const values = this.#splitHeads(value, [0, 2, 1, 3]);
     const mixed = graph.node('MatMul', [this.#attentionMap(query, key), values]);
-    return graph.node('Reshape', [graph.node('Transpose', [mixed], { perm: [0, 2, 1, 3] }), graph.ints([0, 0, dim])]);
+    return this.#joinHeads(mixed);
+  }
+
+  /** [B, heads, n, width] -> [B, n, D]. */
+  #joinHeads(x: OnnxValue): OnnxValue {
+    const rows = this.#graph.node('Transpose', [x], { perm: [0, 2, 1, 3] });
+    return this.#graph.node('Reshape', [rows, this.#graph.ints([0, 0, this.#architecture.dim])]);
   }
 
   #attentionMap(query: OnnxValue, key: OnnxValue): OnnxValue {
