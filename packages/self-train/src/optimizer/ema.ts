@@ -9,6 +9,8 @@ export interface Ema {
   readonly state: ReadonlyMap<string, tf.Variable>;
   /** Runs `use` with the averages in the model, and puts the trained values back. */
   within<T>(use: () => Promise<T>): Promise<T>;
+  /** Puts the averages into the model for good. */
+  adopt(): void;
   dispose(): void;
 }
 
@@ -46,6 +48,9 @@ export function ema(parameters: readonly ModelParameter[], buffers: readonly Mod
       } finally {
         swap();
       }
+    },
+    adopt() {
+      for (const [name, variable] of live) tf.tidy(() => variable.assign(state.get(name)!.clone()));
     },
     dispose: () => state.forEach((variable) => variable.dispose()),
   };

@@ -21,6 +21,8 @@ export interface PredictOptions {
   readonly maxSize?: number;
   /** Resizes photos; needed with `shortestEdge`. */
   readonly resize?: ImageResizer;
+  /** Size of the result; the photo's own when absent. */
+  readonly output?: { readonly height: number; readonly width: number };
   /** Instances with a lower score are left out of `instances`; the panoptic map has a threshold of its own. */
   readonly minScore?: number;
 }
@@ -41,10 +43,11 @@ export async function predictPanoptic(
 ): Promise<PanopticPrediction> {
   const { maxSize, minScore } = { ...predictDefaults, ...options };
   const input = await networkImage(image, options, maxSize);
-  const prediction = model.infer(input, { output: { height: image.height, width: image.width } });
+  const { height, width } = options.output ?? image;
+  const prediction = model.infer(input, { output: { height, width } });
   return {
-    height: image.height,
-    width: image.width,
+    height,
+    width,
     instances: segmentsOf(prediction).filter(({ score }) => score >= minScore),
     ...(prediction.semantic === undefined ? {} : { semantic: Uint8Array.from(prediction.semantic) }),
     ...(prediction.panoptic === undefined ? {} : { panoptic: prediction.panoptic }),

@@ -1,0 +1,32 @@
+import { parameterSpecs } from '@u2seg/heads';
+import { assertLrSchedule, trainPreset, trainPresets } from '@u2seg/self-train';
+import { expect, it } from 'vitest';
+
+it.each([...trainPresets.values()])('$name has a network, a sound schedule and sources', (preset) => {
+  const config = preset.network({ things: 300, stuff: 27 });
+  expect(parameterSpecs(config).length).toBeGreaterThan(100);
+  assertLrSchedule(preset.name, preset.recipe.schedule);
+  expect(preset.recipe.schedule.steps.every((step) => step < preset.recipe.iterations)).toBe(true);
+  expect(preset.sources.length).toBeGreaterThan(0);
+  expect(trainPreset(preset.name)).toBe(preset);
+});
+
+it('has the published values where they are easy to get wrong', () => {
+  expect(trainPreset('u2seg-800').network({ things: 800, stuff: 27 })).toMatchObject({
+    roi: { numClasses: 800 },
+    semantic: { numClasses: 28 },
+    rpn: { nmsThreshold: 0.65, postNmsTopk: { train: 4000 } },
+  });
+  const stage1 = trainPreset('cutler-stage1');
+  const round1 = trainPreset('cutler-round1');
+  const any = { things: 1, stuff: 0 };
+  expect([stage1, round1].map((preset) => preset.network(any).roi.dropLossIou)).toEqual([0.01, undefined]);
+  expect([stage1, round1].map((preset) => preset.recipe.schedule.baseLr)).toEqual([0.01, 0.005]);
+  expect([stage1, round1].map((preset) => preset.recipe.copyPaste!.minRatio)).toEqual([0.3, 0.5]);
+  expect(trainPreset('u2seg-300').recipe.schedule).toMatchObject({ steps: [210_000, 250_000], gamma: 0.02 });
+  expect(trainPreset('cups').network(any).roi.dropLossIou).toBe(0.4);
+});
+
+it('lists the presets when asked for one there is not', () => {
+  expect(() => trainPreset('u2seg-2911')).toThrow('wanted one of u2seg-300, u2seg-800, cutler-stage1');
+});
