@@ -29,36 +29,36 @@ function slotOf(key: u64): usize {
 
 // An entry is the row alone: the keys lie in the order of creation, so those of neighbouring pixels share cache lines.
 function find(key: u64, create: bool): i32 {
-  const mask = ((<usize>1) << (<usize>tableBits)) - 1;
+  const mask = (usize(1) << usize(tableBits)) - 1;
   let slot = slotOf(key);
   while (true) {
     const row = load<i32>(tableAt + (slot << 2));
     if (row === 0) {
       if (!create) return 0;
-      store<u64>(keysAt + (<usize>points << 3), key);
+      store<u64>(keysAt + ((<usize>points) << 3), key);
       points++;
       store<i32>(tableAt + (slot << 2), points);
-      if (<u64>points * 2 > (<u64>1) << tableBits) grow();
+      if (u64(points) * 2 > u64(1) << tableBits) grow();
       return points;
     }
-    if (load<u64>(keysAt + (<usize>(row - 1) << 3)) === key) return row;
+    if (load<u64>(keysAt + ((<usize>(row - 1)) << 3)) === key) return row;
     slot = (slot + 1) & mask;
   }
 }
 
 function grow(): void {
   tableBits++;
-  const capacity = (<usize>1) << (<usize>tableBits);
+  const capacity = usize(1) << usize(tableBits);
   memory.fill(tableAt, 0, capacity << 2);
   for (let i = 0; i < points; i++) {
-    let slot = slotOf(load<u64>(keysAt + (<usize>i << 3)));
+    let slot = slotOf(load<u64>(keysAt + ((<usize>i) << 3)));
     while (load<i32>(tableAt + (slot << 2)) !== 0) slot = (slot + 1) & (capacity - 1);
     store<i32>(tableAt + (slot << 2), i + 1);
   }
 }
 
 function unitOf(i: i32, d: i32, fieldBits: i32): u64 {
-  return i < d ? (<u64>1) << (<u64>(i * fieldBits)) : 0;
+  return i < d ? u64(1) << u64(i * fieldBits) : 0;
 }
 
 /** Writes the position features x / sx and y / sy of a w x h image, planar [2, padded]. */
@@ -172,7 +172,7 @@ export function buildLattice(
         const r = <usize>load<i32>(rank + ((<usize>i) << 4) + l);
         store<f32>(byRank + (r << 2), load<f32>(elevated + ((<usize>i) << 4) + l));
         store<i32>(axisAt + (r << 2), i);
-        if (i < d) key += (<u64>(<i64>load<i32>(rem0 + ((<usize>i) << 4) + l))) << (<u64>(i * fieldBits));
+        if (i < d) key += u64(i64(load<i32>(rem0 + ((<usize>i) << 4) + l))) << u64(i * fieldBits);
       }
       const base = <usize>(k + lane) * d1;
       let next: f32 = 0;
@@ -235,15 +235,15 @@ export function splat1(
   let at = (<usize>from * d1) << 2;
   if (d1 === 6) {
     for (let k = from; k < to; k++) {
-      const v = load<f32>(q + (<usize>k << 2)) * load<f32>(scale + (<usize>k << 2));
+      const v = load<f32>(q + ((<usize>k) << 2)) * load<f32>(scale + ((<usize>k) << 2));
       const r = rows + at;
       const w = weights + at;
-      const p0 = values + (<usize>load<i32>(r) << 2);
-      const p1 = values + (<usize>load<i32>(r, 4) << 2);
-      const p2 = values + (<usize>load<i32>(r, 8) << 2);
-      const p3 = values + (<usize>load<i32>(r, 12) << 2);
-      const p4 = values + (<usize>load<i32>(r, 16) << 2);
-      const p5 = values + (<usize>load<i32>(r, 20) << 2);
+      const p0 = values + ((<usize>load<i32>(r)) << 2);
+      const p1 = values + ((<usize>load<i32>(r, 4)) << 2);
+      const p2 = values + ((<usize>load<i32>(r, 8)) << 2);
+      const p3 = values + ((<usize>load<i32>(r, 12)) << 2);
+      const p4 = values + ((<usize>load<i32>(r, 16)) << 2);
+      const p5 = values + ((<usize>load<i32>(r, 20)) << 2);
       store<f32>(p0, load<f32>(p0) + load<f32>(w) * v);
       store<f32>(p1, load<f32>(p1) + load<f32>(w, 4) * v);
       store<f32>(p2, load<f32>(p2) + load<f32>(w, 8) * v);
@@ -255,9 +255,9 @@ export function splat1(
     return;
   }
   for (let k = from; k < to; k++) {
-    const v = load<f32>(q + (<usize>k << 2)) * load<f32>(scale + (<usize>k << 2));
+    const v = load<f32>(q + ((<usize>k) << 2)) * load<f32>(scale + ((<usize>k) << 2));
     for (let j = 0; j < d1; j++) {
-      const p = values + (<usize>load<i32>(rows + at) << 2);
+      const p = values + ((<usize>load<i32>(rows + at)) << 2);
       store<f32>(p, load<f32>(p) + load<f32>(weights + at) * v);
       at += 4;
     }
@@ -282,13 +282,13 @@ export function slice1(
       const r = rows + at;
       const w = weights + at;
       const s =
-        load<f32>(w) * load<f32>(values + (<usize>load<i32>(r) << 2)) +
-        load<f32>(w, 4) * load<f32>(values + (<usize>load<i32>(r, 4) << 2)) +
-        load<f32>(w, 8) * load<f32>(values + (<usize>load<i32>(r, 8) << 2)) +
-        (load<f32>(w, 12) * load<f32>(values + (<usize>load<i32>(r, 12) << 2)) +
-          load<f32>(w, 16) * load<f32>(values + (<usize>load<i32>(r, 16) << 2)) +
-          load<f32>(w, 20) * load<f32>(values + (<usize>load<i32>(r, 20) << 2)));
-      const o = <usize>k << 2;
+        load<f32>(w) * load<f32>(values + ((<usize>load<i32>(r)) << 2)) +
+        load<f32>(w, 4) * load<f32>(values + ((<usize>load<i32>(r, 4)) << 2)) +
+        load<f32>(w, 8) * load<f32>(values + ((<usize>load<i32>(r, 8)) << 2)) +
+        (load<f32>(w, 12) * load<f32>(values + ((<usize>load<i32>(r, 12)) << 2)) +
+          load<f32>(w, 16) * load<f32>(values + ((<usize>load<i32>(r, 16)) << 2)) +
+          load<f32>(w, 20) * load<f32>(values + ((<usize>load<i32>(r, 20)) << 2)));
+      const o = (<usize>k) << 2;
       store<f32>(out + o, load<f32>(base + o) + load<f32>(scale + o) * s);
       at += 24;
     }
@@ -297,10 +297,10 @@ export function slice1(
   for (let k = from; k < to; k++) {
     let s: f32 = 0;
     for (let j = 0; j < d1; j++) {
-      s += load<f32>(weights + at) * load<f32>(values + (<usize>load<i32>(rows + at) << 2));
+      s += load<f32>(weights + at) * load<f32>(values + ((<usize>load<i32>(rows + at)) << 2));
       at += 4;
     }
-    const o = <usize>k << 2;
+    const o = (<usize>k) << 2;
     store<f32>(out + o, load<f32>(base + o) + load<f32>(scale + o) * s);
   }
 }
@@ -308,8 +308,8 @@ export function slice1(
 /** One axis of the blur, one value a row. */
 export function blur1(count: i32, axis: usize, input: usize, output: usize): void {
   for (let i: usize = 0; i < <usize>count; i++) {
-    const a = load<f32>(input + (<usize>load<i32>(axis + (i << 3)) << 2));
-    const b = load<f32>(input + (<usize>load<i32>(axis + (i << 3), 4) << 2));
+    const a = load<f32>(input + ((<usize>load<i32>(axis + (i << 3))) << 2));
+    const b = load<f32>(input + ((<usize>load<i32>(axis + (i << 3), 4)) << 2));
     store<f32>(output + (i << 2), load<f32>(input + (i << 2), 4) + <f32>0.5 * (a + b), 4);
   }
 }
@@ -326,11 +326,11 @@ export function splat4(
   q: usize,
   values: usize,
 ): void {
-  const width = <usize>lanes << 4;
+  const width = (<usize>lanes) << 4;
   let at = (<usize>from * d1) << 2;
   for (let k = from; k < to; k++) {
     const source = q + <usize>k * width;
-    const s = load<f32>(scale + (<usize>k << 2));
+    const s = load<f32>(scale + ((<usize>k) << 2));
     let j = 0;
     for (; j + 3 <= d1; j += 3) {
       const w0 = f32x4.splat(load<f32>(weights + at) * s);
@@ -371,11 +371,11 @@ export function slice4(
   base: usize,
   out: usize,
 ): void {
-  const width = <usize>lanes << 4;
+  const width = (<usize>lanes) << 4;
   let at = (<usize>from * d1) << 2;
   if (d1 === 6) {
     for (let k = from; k < to; k++) {
-      const s = load<f32>(scale + (<usize>k << 2));
+      const s = load<f32>(scale + ((<usize>k) << 2));
       const r = rows + at;
       const w = weights + at;
       const w0 = f32x4.splat(load<f32>(w) * s);
@@ -406,7 +406,7 @@ export function slice4(
     return;
   }
   for (let k = from; k < to; k++) {
-    const s = load<f32>(scale + (<usize>k << 2));
+    const s = load<f32>(scale + ((<usize>k) << 2));
     const w0 = f32x4.splat(load<f32>(weights + at) * s);
     const w1 = f32x4.splat(load<f32>(weights + at, 4) * s);
     const w2 = f32x4.splat(load<f32>(weights + at, 8) * s);
@@ -426,7 +426,7 @@ export function slice4(
 
 /** {@link blur1} for rows of 4 * lanes values. */
 export function blur4(lanes: i32, count: i32, axis: usize, input: usize, output: usize): void {
-  const width = <usize>lanes << 4;
+  const width = (<usize>lanes) << 4;
   const half = f32x4.splat(0.5);
   let c = input + width;
   let o = output + width;
@@ -451,7 +451,7 @@ export function blur4(lanes: i32, count: i32, axis: usize, input: usize, output:
 
 /** out[k] = in[k] * factor for float32 [0, n). */
 export function scaled(n: i32, factor: f32, input: usize, out: usize): void {
-  for (let k: usize = 0; k < <usize>n << 2; k += 4) store<f32>(out + k, load<f32>(input + k) * factor);
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) store<f32>(out + k, load<f32>(input + k) * factor);
 }
 
 /** rows[k, l] -= factor * in[k] for `width` values a row. */
@@ -468,9 +468,9 @@ export function subtractEach(n: i32, width: i32, factor: f32, input: usize, rows
 
 /** rows[k, lane] = in[k] * factor: one plane into rows of `width` values. */
 export function toLane(n: i32, width: i32, lane: i32, factor: f32, plane: usize, rows: usize): void {
-  let at = rows + (<usize>lane << 2);
-  const step = <usize>width << 2;
-  for (let k: usize = 0; k < <usize>n << 2; k += 4) {
+  let at = rows + ((<usize>lane) << 2);
+  const step = (<usize>width) << 2;
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
     store<f32>(at, load<f32>(plane + k) * factor);
     at += step;
   }
@@ -478,9 +478,9 @@ export function toLane(n: i32, width: i32, lane: i32, factor: f32, plane: usize,
 
 /** out[k] = rows[k, lane]. */
 export function fromLane(n: i32, width: i32, lane: i32, rows: usize, plane: usize): void {
-  let at = rows + (<usize>lane << 2);
-  const step = <usize>width << 2;
-  for (let k: usize = 0; k < <usize>n << 2; k += 4) {
+  let at = rows + ((<usize>lane) << 2);
+  const step = (<usize>width) << 2;
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
     store<f32>(plane + k, load<f32>(at));
     at += step;
   }
@@ -488,7 +488,7 @@ export function fromLane(n: i32, width: i32, lane: i32, rows: usize, plane: usiz
 
 /** out[k] = n^-1/2 or n^-1 of the filter's response to ones. */
 export function normalizer(n: i32, root: bool, factor: f32, norm: usize, out: usize): void {
-  for (let k: usize = 0; k < <usize>n << 2; k += 4) {
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
     const v = <f64>load<f32>(norm + k) + 1e-20;
     store<f32>(out + k, <f32>(root ? 1.0 / sqrt(v) : 1.0 / v) * factor);
   }
@@ -501,14 +501,14 @@ export function argmax(n: i32, width: i32, labels: i32, rows: usize, out: usize)
     let best = 0;
     let top = load<f32>(at);
     for (let l = 1; l < labels; l++) {
-      const v = load<f32>(at + (<usize>l << 2));
+      const v = load<f32>(at + ((<usize>l) << 2));
       if (v > top) {
         top = v;
         best = l;
       }
     }
     store<u16>(out + (k << 1), <u16>best);
-    at += <usize>width << 2;
+    at += (<usize>width) << 2;
   }
 }
 

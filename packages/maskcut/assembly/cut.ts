@@ -229,6 +229,19 @@ export function packAbove(gram: usize, n: i32, firstRow: i32, countRows: i32, ro
   }
 }
 
+/** Packs rows of n bytes, not 0 where there is an edge, into bits. Reads up to 15 bytes past the last row. */
+export function packBytes(edges: usize, n: i32, firstRow: i32, countRows: i32, rows: i32, bits: usize): void {
+  const zero = i8x16.splat(0);
+  for (let r = 0; r < countRows; r++) {
+    const from = edges + <usize>r * n;
+    for (let j = 0; j < n; j += 16) {
+      let mask = i8x16.bitmask(i8x16.ne(v128.load(from + j), zero));
+      if (n - j < 16) mask &= (1 << (n - j)) - 1;
+      store<u16>(bits + ((<usize>(j >> 6) * rows + firstRow + r) << 3) + ((j >> 3) & 7), <u16>mask);
+    }
+  }
+}
+
 /** Dot products of unit rows [firstRow, firstRow + countRows) with all n rows, as float32 [countRows, n]. */
 export function similarities(rows32: usize, n: i32, stride: i32, firstRow: i32, countRows: i32, out: usize): void {
   const step = (<usize>stride) << 2;

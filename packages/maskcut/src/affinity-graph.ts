@@ -74,21 +74,24 @@ export function affinityBits(features: PatchFeatures, tau: number, options: Affi
 /**
  * Packs edges decided elsewhere, for example by onnxruntime's MatMul and Greater with bool output.
  *
- * @param edges - [N, N] row-major, 0 or 1, symmetric (only the upper triangle is read)
+ * @param edges - [N, N] row-major, 0 or 1, symmetric
  * @throws U2SegError `shape-mismatch` if `edges` is not [size, size]
  */
 export function affinityFromEdges(edges: Uint8Array, size: number, tau: number): AffinityGraph {
   assertInteger('affinityFromEdges: size', size, 1);
   assertLength('affinityFromEdges: edges', edges.length, [size, size]);
   const rows = paddedRows(size);
-  const panels = new Uint8Array((rows / 64) * rows * 8);
-  for (let i = 0; i < size; i += 1) {
-    for (let j = i; j < size; j += 1) {
-      if (edges[i * size + j] === 0) continue;
-      panels[((j >> 6) * rows + i) * 8 + ((j >> 3) & 7)]! |= 1 << (j & 7);
-      panels[((i >> 6) * rows + j) * 8 + ((i >> 3) & 7)]! |= 1 << (i & 7);
-    }
+  const arena = cutArena();
+  const bits = arena.allocate((rows / 64) * rows * 8);
+  const chunk = Math.min(size, 512);
+  const staged = arena.allocate(chunk * size + 16);
+  arena.u8(bits, (rows / 64) * rows * 8).fill(0);
+  for (let first = 0; first < size; first += chunk) {
+    const count = Math.min(chunk, size - first);
+    arena.u8(staged, count * size).set(edges.subarray(first * size, (first + count) * size));
+    arena.kernels.packBytes(staged, size, first, count, rows, bits);
   }
+  const panels = arena.u8(bits, (rows / 64) * rows * 8).slice();
   return { size, rows, panels, tau, rechecked: 0 };
 }
 

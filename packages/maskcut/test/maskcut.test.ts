@@ -166,6 +166,7 @@ describe('affinityBits', () => {
           return state / 4294967296 - 0.45;
         });
         const graph = affinityBits({ data, gridH: 1, gridW: size, dim, patchSize: 1 }, tau);
+        let wrong = 0;
         for (let i = 0; i < size; i += 1) {
           for (let j = 0; j < size; j += 1) {
             let dot = 0;
@@ -177,10 +178,11 @@ describe('affinityBits', () => {
               b += data[j * dim + k]! ** 2;
             }
             const cosine = dot / Math.sqrt(a * b);
-            expect(hasEdge(graph, i, j)).toBe(hasEdge(graph, j, i));
-            if (Math.abs(cosine - tau) > 1e-6) expect(hasEdge(graph, i, j)).toBe(cosine > tau);
+            if (hasEdge(graph, i, j) !== hasEdge(graph, j, i)) wrong += 1;
+            if (Math.abs(cosine - tau) > 1e-6 && hasEdge(graph, i, j) !== cosine > tau) wrong += 1;
           }
         }
+        expect(wrong).toBe(0);
       }),
       { numRuns: 40 },
     );
@@ -243,10 +245,10 @@ describe('proposeMasks', () => {
         const { data } = decodeMask(proposal.mask);
         expect(data.reduce((a, b) => a + b, 0)).toBe(proposal.area);
         data.forEach((flag, i) => {
-          expect(covered[i]! + flag).toBeLessThanOrEqual(1);
           covered[i]! += flag;
         });
       }
+      expect(Math.max(...covered.subarray(0, 10_000), ...covered.subarray(10_000))).toBe(1);
       const wanted = Array.from({ length: covered.length }, (_, i) => {
         const y = Math.floor(i / photo.width / 6);
         return objectAt(y, Math.floor((i % photo.width) / 6), gridH, gridW) > 0 ? 1 : 0;

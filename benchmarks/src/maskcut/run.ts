@@ -1,0 +1,206 @@
+/**
+ * One normalized cut against numpy and scipy, interleaved in one run; and the dense CRF, whose peer is not to be had.
+ *
+ *   npm run -s build -w @u2seg/benchmarks && node benchmarks/dist/maskcut/run.js [photo.jpg] [rounds]
+ *
+ * The features are synthetic (four groups and noise, half of the pairs connected); the photo for the CRF is the one given, else a
+ * synthetic scene. The peer's python is named by `U2SEG_PEER_PYTHON` (default `python3`); without it ours is timed alone.
+ */
+import { createOnnxSession } from '@u2seg/backbone';
+import { seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { decodeImage, resizePillow, writeSyntheticDataset } from '@u2seg/datasets';
+import { OnnxGraphBuilder } from '@u2seg/interchange';
+import {
+  affinityBits,
+  affinityFromEdges,
+  cutlerCrfKernels,
+  DenseCrf,
+  proposeMasks,
+  secondEigenvector,
+  stegoCrfKernels,
+  type AffinityGraph,
+} from '@u2seg/maskcut';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PeerProcess } from '../backbone/peer-process.ts';
+
+const grid = 60;
+const dim = 384;
+const tau = 0.15;
+const rounds = Number(process.argv[3] ?? 5);
+const folder = fileURLToPath(new URL('../../maskcut/', import.meta.url));
+
+/** Figures of pydensecrf, measured once on the idle machine: it is not on PyPI at the version used. */
+const measuredOnce = { crf2: [430, 620], crf27: [2200, 3300] } as const;
+
+interface Answer {
+  readonly ms: number;
+  readonly value: number | null;
+}
+
+const features = groupedFeatures();
+const temporary = mkdtempSync(join(tmpdir(), 'u2seg-bench-'));
+try {
+  writeFileSync(join(temporary, 'features.f32'), new Uint8Array(features.data.buffer));
+  const photo = await photoOf(process.argv[2]);
+  const edgesByRuntime = await runtimeAffinity();
+  const started = await PeerProcess.start<Record<string, string>>(join(folder, 'peer.py'), [
+    join(temporary, 'features.f32'),
+    String(grid * grid),
+    String(dim),
+    String(tau),
+  ]);
+  const graph = affinityBits(features, tau);
+  const times: Record<string, number[]> = {};
+  const time = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
+    const start = performance.now();
+    const result = await work();
+    (times[name] ??= []).push(performance.now() - start);
+    return result;
+  };
+  const unary = noise(27 * photo.height * photo.width);
+  const mask = centralMask(photo);
+  for (let round = 0; round <= rounds; round += 1) {
+    await time('affinity, own kernel, 1 thread', () => affinityBits(features, tau));
+    const built = await time('affinity, onnxruntime', edgesByRuntime);
+    const eigen = await time('second eigenvector, 1 thread', () => secondEigenvector(graph));
+    await time('cut, own kernels, 1 thread', () => secondEigenvector(affinityBits(features, tau)));
+    await time('cut, affinity by onnxruntime', async () => secondEigenvector(await edgesByRuntime()));
+    if (started !== undefined) {
+      for (const command of ['affinity', 'eigh', 'eigsh', 'affinity+eigh', 'affinity+eigsh']) {
+        const answer = await started.peer.ask<Answer>(command);
+        (times[`peer ${command}`] ??= []).push(answer.ms);
+        if (answer.value !== null && Math.abs(answer.value - eigen.value) > 1e-8) {
+          throw new Error(`the eigenvalues differ: ${eigen.value} and ${answer.value}`);
+        }
+      }
+    }
+    if (countBits(built) !== countBits(graph)) {
+      console.error(`edges: ${countBits(graph)} by the own kernel, ${countBits(built)} by onnxruntime (pairs at tau)`);
+    }
+    await time('CRF 2 labels, with the lattices, 1 thread', () => {
+      using crf = new DenseCrf(photo, cutlerCrfKernels);
+      return crf.refineMasks([mask]);
+    });
+    await time('CRF 4 masks of a photo, with the lattices, 1 thread', () => {
+      using crf = new DenseCrf(photo, cutlerCrfKernels);
+      return crf.refineMasks([mask, mask, mask, mask]);
+    });
+    await time('CRF 27 labels, with the lattices, 1 thread', () => {
+      using crf = new DenseCrf(photo, stegoCrfKernels);
+      return crf.infer(unary, { labels: 27 });
+    });
+    await time('photo to finished masks without the backbone, 1 thread', () => proposeMasks(photo, features));
+    // The first round pays for page faults and the compiler.
+    if (round === 0) for (const name of Object.keys(times)) times[name] = [];
+  }
+  started?.peer.stop();
+  const ms = Object.fromEntries(
+    Object.entries(times).map(([name, values]) => [
+      name,
+      { median: digits(median(values)), best: digits(Math.min(...values)) },
+    ]),
+  );
+  const ratio = (peer: string, ours: string): number | undefined =>
+    times[peer] === undefined ? undefined : digits(median(times[peer]) / median(times[ours]!));
+  const ratios = {
+    'numpy + scipy.linalg.eigh over ours, own kernels': ratio('peer affinity+eigh', 'cut, own kernels, 1 thread'),
+    'numpy + scipy.sparse.linalg.eigsh over ours, own kernels': ratio(
+      'peer affinity+eigsh',
+      'cut, own kernels, 1 thread',
+    ),
+    'numpy + scipy.linalg.eigh over ours, onnxruntime': ratio('peer affinity+eigh', 'cut, affinity by onnxruntime'),
+    'numpy + scipy.sparse.linalg.eigsh over ours, onnxruntime': ratio(
+      'peer affinity+eigsh',
+      'cut, affinity by onnxruntime',
+    ),
+    'scipy.linalg.eigh over our eigenvector': ratio('peer eigh', 'second eigenvector, 1 thread'),
+    'scipy.sparse.linalg.eigsh over our eigenvector': ratio('peer eigsh', 'second eigenvector, 1 thread'),
+  };
+  const summary = {
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, loadAverage: digits(loadavg()[0]!) },
+    versions: { node: process.version, ...started?.hello },
+    sizes: { patches: grid * grid, dim, crf: [photo.height, photo.width] },
+    rounds,
+    ms,
+    ratios,
+    pydensecrfMeasuredOnceMs: measuredOnce,
+  };
+  writeFileSync(join(folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
+  console.table(ms);
+  console.table(ratios);
+} finally {
+  rmSync(temporary, { recursive: true });
+}
+
+/** MatMul and Greater with bool output, rows normalized in the graph's input. */
+async function runtimeAffinity(): Promise<() => Promise<AffinityGraph>> {
+  const n = grid * grid;
+  const builder = new OnnxGraphBuilder();
+  const rows = builder.input('rows', 'float32', [n, dim]);
+  const columns = builder.node('Transpose', [rows], { perm: [1, 0] });
+  const above = builder.node('Greater', [builder.node('MatMul', [rows, columns]), builder.float(tau)]);
+  builder.output('edges', above, 'bool', [n, n]);
+  const session = await createOnnxSession(builder.build());
+  const unit = new Float32Array(n * dim);
+  return async () => {
+    for (let i = 0; i < n; i += 1) {
+      let sum = 0;
+      for (let k = 0; k < dim; k += 1) sum += features.data[i * dim + k]! ** 2;
+      const norm = Math.max(1e-12, Math.fround(Math.sqrt(sum)));
+      for (let k = 0; k < dim; k += 1) unit[i * dim + k] = features.data[i * dim + k]! / norm;
+    }
+    const outputs = await session.run({ rows: { data: unit, shape: [n, dim], type: 'float32' } });
+    return affinityFromEdges(Object.values(outputs)[0]!.data as Uint8Array, n, tau);
+  };
+}
+
+function groupedFeatures(): PatchFeatures {
+  const rng = seededRng(7);
+  const directions = Array.from({ length: 5 }, () => Float32Array.from({ length: dim }, () => rng() - 0.5));
+  const data = new Float32Array(grid * grid * dim);
+  for (let i = 0; i < grid * grid; i += 1) {
+    const [y, x] = [Math.floor(i / grid), i % grid];
+    const group =
+      (x - 20) ** 2 + (y - 20) ** 2 < 120 ? 1 : (x - 45) ** 2 + (y - 40) ** 2 < 80 ? 2 : x > grid / 2 ? 3 : 0;
+    for (let k = 0; k < dim; k += 1) {
+      data[i * dim + k] = 0.35 * directions[4]![k]! + 0.55 * directions[group]![k]! + 0.8 * (rng() - 0.5);
+    }
+  }
+  return { data, gridH: grid, gridW: grid, dim, patchSize: 8 };
+}
+
+async function photoOf(path: string | undefined): Promise<RgbImage> {
+  if (path !== undefined) return resizePillow(await decodeImage(path), 480, 640, 'lanczos');
+  const written = await writeSyntheticDataset(temporary, { count: 1, height: 480, width: 640 });
+  return decodeImage(join(written.imageFolder, '000000000001.jpg'));
+}
+
+function centralMask({ height, width }: RgbImage): Uint8Array {
+  const mask = new Uint8Array(height * width);
+  for (let y = height >> 2; y < height - (height >> 2); y += 1) {
+    mask.fill(1, y * width + (width >> 2), y * width + width - (width >> 2));
+  }
+  return mask;
+}
+
+function noise(length: number): Float32Array {
+  const rng = seededRng(3);
+  return Float32Array.from({ length }, () => 3 * rng());
+}
+
+function countBits(graph: AffinityGraph): number {
+  let count = 0;
+  for (let byte of graph.panels) for (; byte !== 0; byte &= byte - 1) count += 1;
+  return count;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function digits(value: number): number {
+  return Number(value.toPrecision(3));
+}
