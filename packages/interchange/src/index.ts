@@ -20,15 +20,7 @@ export {
   skippedTable,
   type SkippedRow,
 } from './tables/schemas.ts';
-export {
-  arrowSchema,
-  type Columns,
-  decodeTable,
-  defineTable,
-  encodeTable,
-  type RowOf,
-  type TableType,
-} from './tables/table.ts';
+export { arrowSchema, type Columns, decodeTable, encodeTable, type TableType } from './tables/table.ts';
 export { toFloat32 } from './checkpoint/float-values.ts';
 export {
   assertTensor,

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { U2SegError } from '@u2seg/core';
+import { z } from 'zod';
+import { readJsonFile, writeFileAtomic } from '../atomic-file.ts';
+import { decodeTable, encodeTable, type TableType } from './table.ts';
+
+/** What stands in a finished table's `manifest.json`. */
+export interface TableManifest {
+  readonly table: string;
+  readonly schemaVersion: number;
+  /** Hash of everything that determines the rows; another one means the folder belongs to another configuration. */
+  readonly inputsHash: string;
+  readonly partitions: readonly { readonly file: string; readonly rows: number; readonly sha256: string }[];
+}
+
+const manifestSchema: z.ZodType<TableManifest> = z.object({
+  table: z.string(),
+  schemaVersion: z.number().int(),
+  inputsHash: z.string(),
+  partitions: z.array(z.object({ file: z.string(), rows: z.number().int().nonnegative(), sha256: z.string() })),
+});
+
+const MANIFEST = 'manifest.json';
+
+/**
+ * A table as a folder of Arrow files, one partition each, with a manifest once it is whole.
+ *
+ * A partition appears by atomic rename, so a killed run loses at most the partition it was writing, and a run that
+ * starts again writes only what is missing. `inputsHash` guards against mixing configurations.
+ */
+export class PartitionedTable<Row> {
+  readonly folder: string;
+  readonly #table: TableType<Row>;
+  readonly #inputsHash: string;
+
+  constructor(folder: string, table: TableType<Row>, inputsHash: string) {
+    this.folder = folder;
+    this.#table = table;
+    this.#inputsHash = inputsHash;
+  }
+
+  #file(index: number): string {
+    return `part-${String(index).padStart(5, '0')}-${this.#inputsHash.slice(0, 12)}.arrow`;
+  }
+
+  /** Manifest of a finished table of the same inputs, or undefined. */
+  async manifest(): Promise<TableManifest | undefined> {
+    const found = await readJsonFile(join(this.folder, MANIFEST), manifestSchema);
+    return found !== undefined &&
+      found.inputsHash === this.#inputsHash &&
+      found.table === this.#table.name &&
+      found.schemaVersion === this.#table.version
+      ? found
+      : undefined;
+  }
+
+  /** Indices of the partitions already there. */
+  async present(): Promise<Set<number>> {
+    const names = await readdir(this.folder).catch(() => [] as string[]);
+    const indices = names
+      .map((name) => /^part-(\d+)-([0-9a-f]+)\.arrow$/u.exec(name))
+      .filter((m) => m !== null && m[2] === this.#inputsHash.slice(0, 12));
+    return new Set(indices.map((m) => Number(m![1])));
+  }
+
+  async write(index: number, rows: readonly Row[]): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    await writeFileAtomic(join(this.folder, this.#file(index)), encodeTable(this.#table, rows));
+  }
+
+  async read(index: number): Promise<Row[]> {
+    const path = join(this.folder, this.#file(index));
+    let file: Uint8Array;
+    try {
+      file = await readFile(path);
+    } catch (cause) {
+      throw new U2SegError('not-found', `${path}: partition ${index} of table ${this.#table.name} is missing.`, {
+        cause,
+      });
+    }
+    const expected = (await this.manifest())?.partitions.find(
+      (partition) => partition.file === this.#file(index),
+    )?.sha256;
+    if (expected !== undefined && createHash('sha256').update(file).digest('hex') !== expected) {
+      throw new U2SegError(
+        'bad-format',
+        `${path}: the file changed since its manifest was written; delete the folder to make it anew.`,
+      );
+    }
+    return decodeTable(this.#table, file, path);
+  }
+
+  /** Rows of all partitions `[0, count)`, one partition in memory at a time. */
+  async *rows(count: number): AsyncGenerator<Row> {
+    for (let index = 0; index < count; index += 1) yield* await this.read(index);
+  }
+
+  /** Writes the manifest over partitions `[0, count)`; removes partitions of other configurations. */
+  async finish(count: number): Promise<TableManifest> {
+    const partitions: TableManifest['partitions'][number][] = [];
+    for (let index = 0; index < count; index += 1) {
+      const file = await readFile(join(this.folder, this.#file(index)));
+      const rows = decodeTable(this.#table, file, this.#file(index)).length;
+      partitions.push({ file: this.#file(index), rows, sha256: createHash('sha256').update(file).digest('hex') });
+    }
+    const kept = new Set(partitions.map(({ file }) => file));
+    for (const name of await readdir(this.folder)) {
+      if (/^part-.*\.arrow/u.test(name) && !kept.has(name)) await rm(join(this.folder, name));
+    }
+    const manifest: TableManifest = {
+      table: this.#table.name,
+      schemaVersion: this.#table.version,
+      inputsHash: this.#inputsHash,
+      partitions,
+    };
+    await writeFileAtomic(join(this.folder, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
+    return manifest;
+  }
+}

@@ -1,0 +1,133 @@
+import {
+  RecordBatch,
+  RecordBatchFileWriter,
+  Field,
+  makeData,
+  Schema,
+  Struct,
+  Table,
+  tableFromIPC,
+  type Data,
+} from 'apache-arrow';
+import { U2SegError } from '@u2seg/core';
+import type { Column } from './columns.ts';
+
+/** Codec of every column of `Row`, in the order of the schema. */
+export type Columns<Row> = { readonly [Name in keyof Row & string]: Column<Row[Name]> };
+
+/** A versioned Arrow schema with the codec of its rows. Columns are all required. */
+export interface TableType<Row> {
+  /** For example `proposals`. */
+  readonly name: string;
+  /** Increased whenever a column changes its meaning. */
+  readonly version: number;
+  readonly columns: Columns<Row>;
+}
+
+const TABLE_KEY = 'u2seg_table';
+const VERSION_KEY = 'schema_version';
+
+function columnsOf<Row>(table: TableType<Row>): [keyof Row & string, Column<unknown>][] {
+  return Object.entries(table.columns) as [keyof Row & string, Column<unknown>][];
+}
+
+/** Arrow schema of a table; name and version stand in its metadata. */
+export function arrowSchema<Row>(table: TableType<Row>): Schema {
+  const fields = columnsOf(table).map(
+    ([name, column]) => new Field(name, column.type, false, new Map([['description', column.description]])),
+  );
+  return new Schema(
+    fields,
+    new Map([
+      [TABLE_KEY, table.name],
+      [VERSION_KEY, String(table.version)],
+    ]),
+  );
+}
+
+/**
+ * Rows as an Arrow IPC file (Feather v2): readable by pyarrow, polars and DuckDB.
+ *
+ * @throws U2SegError `shape-mismatch`, `out-of-range` or `bad-format`, naming table, column and row
+ */
+export function encodeTable<Row>(table: TableType<Row>, rows: readonly Row[]): Uint8Array {
+  const schema = arrowSchema(table);
+  const children = columnsOf(table).map(([name, column]) =>
+    column.encode(
+      rows.map((row) => row[name]),
+      `${table.name}.${name}`,
+    ),
+  );
+  const struct = makeData({
+    type: new Struct(schema.fields),
+    length: rows.length,
+    nullCount: 0,
+    children,
+  } as never) as unknown as Data<Struct>;
+  const writer = RecordBatchFileWriter.writeAll(new Table(schema, [new RecordBatch(schema, struct)]));
+  return writer.toUint8Array(true);
+}
+
+/**
+ * Rows of an Arrow IPC file or stream that {@link encodeTable}, or pyarrow with the same schema, wrote.
+ *
+ * @param source - named in errors, for example the file's path
+ * @throws U2SegError `bad-format` if it is not Arrow, another table, another version, lacks a column or is damaged
+ */
+export function decodeTable<Row>(table: TableType<Row>, file: Uint8Array, source: string): Row[] {
+  let parsed: Table;
+  try {
+    parsed = tableFromIPC(file);
+  } catch (cause) {
+    throw new U2SegError(
+      'bad-format',
+      `${source}: not a readable Arrow file: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    );
+  }
+  const metadata = parsed.schema.metadata;
+  const name = metadata.get(TABLE_KEY);
+  const version = metadata.get(VERSION_KEY);
+  if (name !== table.name || version !== String(table.version)) {
+    throw new U2SegError(
+      'bad-format',
+      `${source}: expected table ${table.name} version ${table.version}, found ${name ?? 'no table name'} version ${version ?? 'unknown'}.`,
+    );
+  }
+  const rows: Row[] = [];
+  for (const batch of parsed.batches) {
+    const decoded = columnsOf(table).map(([column, codec]) => {
+      const index = batch.schema.fields.findIndex((field) => field.name === column);
+      const data = batch.data.children[index];
+      const where = `${source}: ${table.name}.${column}`;
+      if (data === undefined) throw new U2SegError('bad-format', `${where} is missing.`);
+      if (data.type.toString() !== codec.type.toString()) {
+        throw new U2SegError('bad-format', `${where} must be ${codec.type.toString()}, found ${data.type.toString()}.`);
+      }
+      if (data.nullCount > 0)
+        throw new U2SegError('bad-format', `${where} has ${data.nullCount} nulls; none are allowed.`);
+      return [column, readColumn(codec, data as Data, batch.numRows, where)] as const;
+    });
+    for (let i = 0; i < batch.numRows; i += 1) {
+      rows.push(Object.fromEntries(decoded.map(([column, values]) => [column, values[i]])) as Row);
+    }
+  }
+  return rows;
+}
+
+function readColumn(codec: Column<unknown>, data: Data, rows: number, where: string): unknown[] {
+  let values: unknown[];
+  try {
+    values = codec.decode(data, where);
+  } catch (cause) {
+    if (cause instanceof U2SegError) throw cause;
+    throw new U2SegError(
+      'bad-format',
+      `${where} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    );
+  }
+  if (values.length !== rows)
+    throw new U2SegError('bad-format', `${where} has ${values.length} rows, the table ${rows}.`);
+  return values;
+}
