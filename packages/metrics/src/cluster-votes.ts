@@ -91,6 +91,7 @@ export class SemanticVotes implements VoteCounts {
   readonly numClasses: number;
   readonly counts: Float64Array;
   readonly options: Required<SemanticVoteOptions>;
+  readonly #pairs = new Uint32Array(256 * 256);
 
   /** @param numClusters - labels of the prediction, and `numClasses` labels of the ground truth, label 0 counted in both */
   constructor(numClusters: number, numClasses: number, options: SemanticVoteOptions = {}) {
@@ -105,7 +106,7 @@ export class SemanticVotes implements VoteCounts {
   /** Adds one image: [H, W] maps of labels. @throws U2SegError `out-of-range` for a label that does not exist */
   update(prediction: Uint8Array, gt: Uint8Array): void {
     assertLength('SemanticVotes.update: gt', gt.length, [prediction.length]);
-    const pairs = countLabelPairs(prediction, gt);
+    const pairs = countLabelPairs(prediction, gt, this.#pairs);
     const predictedArea = new Float64Array(256);
     const gtArea = new Float64Array(256);
     for (let p = 0; p < 256; p += 1) {
@@ -141,6 +142,7 @@ export class PixelVotes implements VoteCounts {
   readonly numClusters: number;
   readonly numClasses: number;
   readonly counts: Float64Array;
+  readonly #pairs = new Uint32Array(256 * 256);
 
   constructor(numClusters: number, numClasses: number) {
     this.numClusters = numClusters;
@@ -151,7 +153,7 @@ export class PixelVotes implements VoteCounts {
   /** Adds one image; pixels whose label is outside [0, K) or [0, C) do not vote. */
   update(prediction: Uint8Array, gt: Uint8Array): void {
     assertLength('PixelVotes.update: gt', gt.length, [prediction.length]);
-    const pairs = countLabelPairs(prediction, gt);
+    const pairs = countLabelPairs(prediction, gt, this.#pairs);
     for (let p = 0; p < this.numClusters; p += 1) {
       for (let g = 0; g < this.numClasses; g += 1) this.counts[p * this.numClasses + g]! += pairs[p * 256 + g]!;
     }

@@ -1,4 +1,4 @@
-import { CocoCurves } from './coco-curves.ts';
+import { CocoCurves, type CurveShape } from './coco-curves.ts';
 import type { MatchedRows } from './coco-match.ts';
 import type { CocoParameters } from './coco-parameters.ts';
 import { orderByFallingScore, orderByKey } from './stable-order.ts';
@@ -17,66 +17,67 @@ export function accumulateMatches(
   numCategories: number,
   parameters: Required<CocoParameters>,
 ): CocoCurves {
-  return accumulate(rows, numCategories, parameters, false).curves;
+  const shape = {
+    thresholds: parameters.iouThresholds.length,
+    recalls: parameters.recallThresholds.length,
+    categories: numCategories,
+    areas: rows.numAreas,
+    maxDetections: parameters.maxDetections.length,
+  };
+  const headline = accumulate(rows, shape, parameters, false);
+  // scores, and precision below the last of `maxDetections`, are seldom asked for and cost more than the rest
+  return new CocoCurves(shape, headline.precision, headline.recall, () => accumulate(rows, shape, parameters, true));
 }
 
+/**
+ * Recall at every setting; precision at the last of `maxDetections` alone [K, A, T, R], or with `full` at all of them
+ * [K, A, M, T, R], and scores.
+ */
 function accumulate(
   rows: MatchedRows,
-  numCategories: number,
+  shape: CurveShape,
   parameters: Required<CocoParameters>,
-  withScores: boolean,
-): { curves: CocoCurves; scores: Float64Array } {
-  const numT = parameters.iouThresholds.length;
-  const numA = rows.numAreas;
+  full: boolean,
+): { precision: Float64Array; scores: Float64Array; recall: Float64Array } {
+  const { thresholds: numT, recalls: numR, categories: numK, areas: numA, maxDetections: numM } = shape;
   const { maxDetections } = parameters;
-  const numM = maxDetections.length;
   const levels = Float64Array.from(parameters.recallThresholds);
-  const numR = levels.length;
-  const numCells = numCategories * numA * numM;
-  const perCell = numT * numR;
-  const precision = new Float64Array(numCells * perCell);
-  const scores = new Float64Array(withScores ? precision.length : 0);
-  const recall = new Float64Array(numCells * numT);
-  const order = orderByKey(rows.category, numCategories, orderByFallingScore(rows.score));
+  const perCurve = numT * numR;
+  const precision = new Float64Array(numK * numA * (full ? numM : 1) * perCurve);
+  const scores = new Float64Array(full ? precision.length : 0);
+  const recall = new Float64Array(numK * numA * numM * numT);
+  const order = orderByKey(rows.category, numK, orderByFallingScore(rows.score));
   const needed = new Int32Array(numR);
   const builder = new CurveBuilder(rows, numT);
-  for (let k = 0, from = 0; k < numCategories; k += 1) {
+  for (let k = 0, from = 0; k < numK; k += 1) {
     let to = from;
     while (to < order.length && rows.category[order[to]!] === k) to += 1;
-    const maxRank = builder.gather(order, from, to);
+    builder.gather(order, from, to);
+    from = to;
     for (let a = 0; a < numA; a += 1) {
       const positives = rows.positives[k * numA + a]!;
-      const firstCell = (k * numA + a) * numM;
-      if (positives === 0) {
-        precision.fill(-1, firstCell * perCell, (firstCell + numM) * perCell);
-        if (withScores) scores.fill(-1, firstCell * perCell, (firstCell + numM) * perCell);
-        recall.fill(-1, firstCell * numT, (firstCell + numM) * numT);
-        continue;
-      }
-      truePositivesNeeded(levels, positives, needed);
+      if (positives > 0) truePositivesNeeded(levels, positives, needed);
       for (let m = 0; m < numM; m += 1) {
-        const cell = firstCell + m;
-        if (m > 0 && maxDetections[m - 1]! > maxRank) {
-          // the smaller limit already let everything through
-          precision.copyWithin(cell * perCell, (cell - 1) * perCell, cell * perCell);
-          if (withScores) scores.copyWithin(cell * perCell, (cell - 1) * perCell, cell * perCell);
-          recall.copyWithin(cell * numT, (cell - 1) * numT, cell * numT);
+        const cell = (k * numA + a) * numM + m;
+        const withCurve = full || m === numM - 1;
+        const at = (full ? cell : k * numA + a) * perCurve;
+        if (positives === 0) {
+          recall.fill(-1, cell * numT, (cell + 1) * numT);
+          if (withCurve) precision.fill(-1, at, at + perCurve);
+          if (full) scores.fill(-1, at, at + perCurve);
           continue;
         }
-        builder.build(a, maxDetections[m]!);
+        if (withCurve) builder.build(a, maxDetections[m]!);
+        else builder.count(a, maxDetections[m]!);
         for (let t = 0; t < numT; t += 1) {
           recall[cell * numT + t] = builder.truePositives(t) / positives;
-          builder.read(t, needed, precision, cell * perCell + t * numR);
-          if (withScores) builder.readScores(t, needed, scores, cell * perCell + t * numR);
+          if (withCurve) builder.read(t, needed, precision, at + t * numR);
+          if (full) builder.readScores(t, needed, scores, at + t * numR);
         }
       }
     }
-    from = to;
   }
-  const shape = { thresholds: numT, recalls: numR, categories: numCategories, areas: numA, maxDetections: numM };
-  // scores are seldom asked for and cost as much as the rest, so they are made when they are
-  const lazyScores = (): Float64Array => accumulate(rows, numCategories, parameters, true).scores;
-  return { curves: new CocoCurves(shape, precision, recall, lazyScores), scores };
+  return { precision, scores, recall };
 }
 
 /** How many true positives reach each recall level, decided by the same division as recall itself; 0 for level 0. */
@@ -116,8 +117,8 @@ class CurveBuilder {
     return this.#count[t]!;
   }
 
-  /** Brings a category's rows side by side; returns their highest rank. */
-  gather(order: Int32Array, from: number, to: number): number {
+  /** Brings a category's rows side by side. */
+  gather(order: Int32Array, from: number, to: number): void {
     const { rank, score, matched, ignored, numAreas } = this.#rows;
     const n = to - from;
     if (n > this.#rank.length) {
@@ -129,11 +130,9 @@ class CurveBuilder {
       this.#score = new Float64Array(2 * n * this.#numT);
     }
     const capacity = this.#rank.length;
-    let maxRank = 0;
     for (let i = 0; i < n; i += 1) {
       const row = order[from + i]!;
       this.#rank[i] = rank[row]!;
-      if (rank[row]! > maxRank) maxRank = rank[row]!;
       this.#rowScore[i] = score[row]!;
       for (let a = 0, at = row * numAreas; a < numAreas; a += 1, at += 1) {
         this.#matched[a * capacity + i] = matched[at]!;
@@ -141,9 +140,20 @@ class CurveBuilder {
       }
     }
     this.#numRows = n;
-    return maxRank;
   }
 
+  /** Counts true positives only. */
+  count(area: number, limit: number): void {
+    const count = this.#count.fill(0);
+    const base = area * this.#rank.length;
+    for (let i = 0; i < this.#numRows; i += 1) {
+      const right = this.#matched[base + i]! & ~this.#ignored[base + i]!;
+      if (right === 0 || this.#rank[i]! >= limit) continue;
+      for (let bits = right >>> 0, t = 0; bits !== 0; bits >>>= 1, t += 1) count[t]! += bits & 1;
+    }
+  }
+
+  /** Counts true positives and notes precision and score at each. */
   build(area: number, limit: number): void {
     const capacity = this.#rank.length;
     const matched = this.#matched;
@@ -168,16 +178,13 @@ class CurveBuilder {
       }
       seen += 1;
       const score = this.#rowScore[i]!;
-      for (let t = 0; t < numT; t += 1) {
-        const bit = 1 << t;
-        if ((out & bit) !== 0) {
-          skipped[t]! += 1;
-        } else if ((bits & bit) !== 0) {
-          const at = t * capacity + count[t]!;
-          envelope[at] = seen - skipped[t]!;
-          scores[at] = score;
-          count[t]! += 1;
-        }
+      for (let left = out, t = 0; left !== 0; left >>>= 1, t += 1) skipped[t]! += left & 1;
+      for (let left = (bits & ~out) >>> 0, t = 0; left !== 0; left >>>= 1, t += 1) {
+        if ((left & 1) === 0) continue;
+        const at = t * capacity + count[t]!;
+        envelope[at] = seen - skipped[t]!;
+        scores[at] = score;
+        count[t]! += 1;
       }
     }
     this.#firstScore = first < 0 ? 0 : this.#rowScore[first]!;

@@ -22,31 +22,41 @@ export interface CurveSelection {
  */
 export class CocoCurves {
   readonly shape: CurveShape;
-  /** [K, A, M, T, R] */
-  readonly #precision: Float64Array;
+  /** [K, A, T, R] at the last of `maxDetections`. */
+  readonly #headline: Float64Array;
   /** [K, A, M, T] */
   readonly #recall: Float64Array;
-  readonly #makeScores: () => Float64Array;
+  readonly #makeFull: () => { readonly precision: Float64Array; readonly scores: Float64Array };
+  #full: { readonly precision: Float64Array; readonly scores: Float64Array } | undefined;
   #turned: { precision?: Float64Array; recall?: Float64Array; scores?: Float64Array } = {};
 
-  /** @param makeScores - computes the scores, [K, A, M, T, R], when they are first asked for */
-  constructor(shape: CurveShape, precision: Float64Array, recall: Float64Array, makeScores: () => Float64Array) {
+  /**
+   * @param headline - [K, A, T, R] precision at the last of `maxDetections`
+   * @param recall - [K, A, M, T]
+   * @param makeFull - computes precision and scores at all of them, [K, A, M, T, R], when they are first asked for
+   */
+  constructor(
+    shape: CurveShape,
+    headline: Float64Array,
+    recall: Float64Array,
+    makeFull: () => { readonly precision: Float64Array; readonly scores: Float64Array },
+  ) {
     this.shape = shape;
-    this.#precision = precision;
+    this.#headline = headline;
     this.#recall = recall;
-    this.#makeScores = makeScores;
+    this.#makeFull = makeFull;
   }
 
   /** [T, R, K, A, M] precision at recall level: thresholds x recall levels x categories x areas x maxDetections. */
   get precision(): Float64Array {
     const { thresholds, recalls } = this.shape;
-    return (this.#turned.precision ??= transposed(this.#precision, thresholds * recalls));
+    return (this.#turned.precision ??= transposed(this.#all().precision, thresholds * recalls));
   }
 
   /** [T, R, K, A, M] score at which that recall is reached; 0 where it is not. */
   get scores(): Float64Array {
     const { thresholds, recalls } = this.shape;
-    return (this.#turned.scores ??= transposed(this.#makeScores(), thresholds * recalls));
+    return (this.#turned.scores ??= transposed(this.#all().scores, thresholds * recalls));
   }
 
   /** [T, K, A, M] recall reached. */
@@ -56,16 +66,25 @@ export class CocoCurves {
 
   /** Mean over the values that are defined; NaN over none. */
   meanPrecision(selection: CurveSelection): number {
-    return this.#mean(this.#precision, selection, this.shape.recalls);
+    const { recalls, maxDetections } = this.shape;
+    if (selection.maxDetections === maxDetections - 1) {
+      return this.#mean(this.#headline, { ...selection, maxDetections: 0 }, recalls, 1);
+    }
+    if (selection.maxDetections === -1) return Number.NaN;
+    return this.#mean(this.#all().precision, selection, recalls, maxDetections);
   }
 
   /** Mean over the values that are defined; NaN over none. */
   meanRecall(selection: CurveSelection): number {
-    return this.#mean(this.#recall, selection, 1);
+    return this.#mean(this.#recall, selection, 1, this.shape.maxDetections);
   }
 
-  #mean(values: Float64Array, selection: CurveSelection, perThreshold: number): number {
-    const { thresholds, categories, areas, maxDetections } = this.shape;
+  #all(): { readonly precision: Float64Array; readonly scores: Float64Array } {
+    return (this.#full ??= this.#makeFull());
+  }
+
+  #mean(values: Float64Array, selection: CurveSelection, perThreshold: number, numM: number): number {
+    const { thresholds, categories, areas } = this.shape;
     const { threshold, category, area, maxDetections: m } = selection;
     if (threshold === -1 || area === -1 || m === -1) return Number.NaN;
     const firstThreshold = (threshold ?? 0) * perThreshold;
@@ -73,7 +92,7 @@ export class CocoCurves {
     let sum = 0;
     let count = 0;
     for (let k = category ?? 0; k < (category === undefined ? categories : category + 1); k += 1) {
-      const cell = ((k * areas + area) * maxDetections + m) * thresholds * perThreshold;
+      const cell = ((k * areas + area) * numM + m) * thresholds * perThreshold;
       if (values[cell]! < 0) continue;
       for (let i = firstThreshold; i < lastThreshold; i += 1) sum += values[cell + i]!;
       count += lastThreshold - firstThreshold;

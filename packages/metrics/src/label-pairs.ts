@@ -2,9 +2,15 @@
  * How often each pair of labels occurs: [256, 256] counts, first map's label x second map's label.
  *
  * Reads four pixels of each map at once: inside a region both words repeat, which costs one comparison per four pixels.
+ *
+ * @param pairs - [256, 256] room for the counts, overwritten; saves the allocation
  */
-export function countLabelPairs(first: Uint8Array, second: Uint8Array): Uint32Array {
-  const pairs = new Uint32Array(256 * 256);
+export function countLabelPairs(
+  first: Uint8Array,
+  second: Uint8Array,
+  pairs: Uint32Array = new Uint32Array(256 * 256),
+): Uint32Array {
+  pairs.fill(0);
   const n = first.length;
   const aligned = first.byteOffset % 4 === 0 && second.byteOffset % 4 === 0;
   const words = aligned ? n >> 2 : 0;
@@ -15,8 +21,13 @@ export function countLabelPairs(first: Uint8Array, second: Uint8Array): Uint32Ar
     const wb = b[i]!;
     if (wa === Math.imul(wa & 255, 0x01010101) >>> 0 && wb === Math.imul(wb & 255, 0x01010101) >>> 0) {
       const from = i;
-      do i += 1;
-      while (i < words && a[i] === wa && b[i] === wb);
+      i += 1;
+      while (i + 3 < words) {
+        const other = (a[i]! ^ wa) | (a[i + 1]! ^ wa) | (a[i + 2]! ^ wa) | (a[i + 3]! ^ wa);
+        if ((other | (b[i]! ^ wb) | (b[i + 1]! ^ wb) | (b[i + 2]! ^ wb) | (b[i + 3]! ^ wb)) !== 0) break;
+        i += 4;
+      }
+      while (i < words && a[i] === wa && b[i] === wb) i += 1;
       pairs[(wa & 255) * 256 + (wb & 255)]! += 4 * (i - from);
       continue;
     }

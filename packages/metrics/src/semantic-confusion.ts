@@ -19,6 +19,7 @@ export class SemanticConfusion {
   /** [C + 1, C + 1] predicted x ground truth; the last is void and ignore. */
   readonly #matrix: Float64Array;
   readonly #boundary: Float64Array;
+  readonly #pairs = new Uint32Array(256 * 256);
   #images = 0;
 
   constructor(classNames: readonly string[], options: SemanticOptions = {}) {
@@ -58,7 +59,7 @@ export class SemanticConfusion {
     assertLength(`${where}: gt`, gt.length, [height, width]);
     assertLength(`${where}: prediction`, prediction.length, [height, width]);
     const C = this.#names.length;
-    const pairs = countLabelPairs(prediction, gt);
+    const pairs = countLabelPairs(prediction, gt, this.#pairs);
     const own = new Float64Array(this.#matrix.length);
     for (let p = 0; p < 256; p += 1) {
       for (let g = 0; g < 256; g += 1) {
@@ -102,7 +103,11 @@ export class SemanticConfusion {
     const C = this.#names.length;
     const ignore = this.#options.ignoreLabel;
     const scored = gt.map((label) => (label === ignore ? C : label));
-    const pairs = countLabelPairs(labelBoundary(prediction, height, width), labelBoundary(scored, height, width));
+    const pairs = countLabelPairs(
+      labelBoundary(prediction, height, width),
+      labelBoundary(scored, height, width),
+      this.#pairs,
+    );
     for (let p = 0; p <= C; p += 1) {
       for (let g = 0; g <= C; g += 1) {
         const index = p * (C + 1) + g;
