@@ -157,6 +157,20 @@ describe('createVitBackbone', () => {
     expect(keys[2]!).toBeAllClose(keys[0]!, { ofMax: 1e-6 });
   });
 
+  it('joins keys, queries and values in that order', async () => {
+    const weights = readVit(vitTensors());
+    const parts = [];
+    for (const feature of ['kqv', 'key', 'query', 'value'] as const) {
+      const backbone = await createVitBackbone(weights, identity, { feature, cls: false });
+      expect(backbone.info.dim).toBe(feature === 'kqv' ? 192 : 64);
+      parts.push((await backbone.extract(image(16, 8))).data);
+      await backbone.dispose();
+    }
+    const [joined, key, query, value] = parts as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const second = [key, query, value].flatMap((part) => [...part.subarray(64)]);
+    expect([...joined.subarray(192)]).toEqual(second);
+  });
+
   it.each([8, 24, 64])('stays close to float32 with int8, %i pixels', async (side) => {
     const weights = readVit(vitTensors());
     const features = [];

@@ -15,8 +15,8 @@ import type { VitWeights } from './vit-architecture.ts';
 import { vitGraph, type VitOutput } from './vit-graph.ts';
 
 export interface VitBackboneOptions {
-  /** Which tensor of the last block describes a patch; MaskCut uses the keys. */
-  readonly feature?: 'key' | 'query' | 'value' | 'tokens';
+  /** Which tensor of the last block describes a patch; MaskCut uses the keys. `kqv` joins keys, queries and values. */
+  readonly feature?: 'key' | 'query' | 'value' | 'tokens' | 'kqv';
   /** Whether to compute the CLS token too, which costs the last block's attention and MLP. */
   readonly cls?: boolean;
   /** Threads of one run; 0 lets onnxruntime take the physical cores. */
@@ -48,11 +48,16 @@ export async function createVitBackbone(
   options: VitBackboneOptions = {},
 ): Promise<VitBackbone> {
   const settings = { ...vitBackboneDefaults, ...options };
-  const outputs: VitOutput[] = settings.cls ? ['cls', settings.feature] : [settings.feature];
+  const outputs: VitOutput[] = [...(settings.cls ? (['cls'] as const) : []), ...outputsOf(settings.feature)];
   const { attention, precision } = settings;
   const graph = vitGraph(weights, { outputs, attention, precision, metadata: { license: identity.license } });
   const session = await createOnnxSession(graph, { threads: settings.threads, source: identity.name });
   return new VitBackbone(weights, session, identity, settings);
+}
+
+/** Outputs of the graph that make up a feature, in order. */
+function outputsOf(feature: Required<VitBackboneOptions>['feature']): readonly VitOutput[] {
+  return feature === 'kqv' ? ['key', 'query', 'value'] : [feature];
 }
 
 /** A loaded vision transformer. */
@@ -72,7 +77,7 @@ export class VitBackbone implements Backbone {
     const { dim, patchSize } = weights.architecture;
     this.info = {
       name: identity.name,
-      dim,
+      dim: dim * outputsOf(options.feature).length,
       clsDim: options.cls ? dim : 0,
       patchSize,
       license: identity.license,
@@ -99,9 +104,12 @@ export class VitBackbone implements Backbone {
       pixels: { data: normalizePixels(image), shape: [1, 3, height, width], type: 'float32' },
       positions: this.#positionsFor(gridH, gridW),
     });
-    const features = toFloats(results[this.#options.feature]!).subarray((1 + registers) * dim);
+    const parts = outputsOf(this.#options.feature).map((name) => {
+      return toFloats(results[name]!).subarray((1 + registers) * dim);
+    });
+    const data = joinColumns(parts, dim);
     const cls = results['cls'];
-    return { data: features, gridH, gridW, dim, patchSize, ...(cls === undefined ? {} : { cls: toFloats(cls) }) };
+    return { data, gridH, gridW, dim: this.info.dim, patchSize, ...(cls === undefined ? {} : { cls: toFloats(cls) }) };
   }
 
   async dispose(): Promise<void> {
@@ -122,4 +130,17 @@ export class VitBackbone implements Backbone {
 
 function toFloats(tensor: HostTensor): Float32Array {
   return tensor.type === 'float16' ? decodeFloat16(tensor.data as Uint16Array) : (tensor.data as Float32Array);
+}
+
+/** Joins matrices [N, D] side by side; a single one is returned as it is. */
+function joinColumns(parts: readonly Float32Array[], dim: number): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const rows = parts[0]!.length / dim;
+  const out = new Float32Array(rows * dim * parts.length);
+  for (const [p, part] of parts.entries()) {
+    for (let row = 0; row < rows; row += 1) {
+      out.set(part.subarray(row * dim, (row + 1) * dim), (row * parts.length + p) * dim);
+    }
+  }
+  return out;
 }
