@@ -5,6 +5,7 @@ import { golden } from '@u2seg/testing';
 import type { PanopticCascadeModel, TrainGradients } from '../src/detector/model.ts';
 import { toDisk } from '../src/detector/parameter-layout.ts';
 import { loadTfBackend } from '../src/tf/load-backend.ts';
+import { withinScope } from '../src/tf/within-scope.ts';
 import { availableBackends } from './backends.ts';
 import { goldenBatch, goldenModel } from './detector-goldens.ts';
 
@@ -106,17 +107,9 @@ describe.skipIf(!present)(`golden model training on ${backend}`, () => {
 
   it('golden step 0: proposals of a training forward pass, as a set', () => {
     const run = freshModel();
-    const { proposals } = tf.tidy(() => {
-      const {
-        losses: _losses,
-        total: _total,
-        ...rest
-      } = run.forwardTrain(batch, {
-        rng: new SeededRng(0),
-        anchorLabels: labels(variants[0]!, 0),
-      });
-      return rest as never as { proposals: TrainGradients['proposals'] };
-    });
+    const { proposals } = withinScope(() =>
+      run.forwardTrain(batch, { rng: new SeededRng(0), anchorLabels: labels(variants[0]!, 0) }),
+    );
     run.dispose();
     for (const [i, { boxes, logits }] of proposals.entries()) {
       const wanted = floats(`step0.proposals.img${i}.boxes`);

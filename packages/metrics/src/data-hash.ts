@@ -14,12 +14,13 @@ export class DataHash {
 
   /** Adds one image: its name and everything about it that the result depends on. */
   update(name: string, ...parts: readonly (string | Uint8Array | Uint32Array)[]): void {
-    const hash = createHash('sha256').update(`${name}\n`);
-    for (const part of parts) {
-      hash.update(typeof part === 'string' ? part : new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-    }
-    const digest = hash.digest();
-    this.#add(Uint32Array.from({ length: 8 }, (_, i) => digest.readUInt32BE(28 - 4 * i)));
+    this.add(imageDigest(name, ...parts));
+  }
+
+  /** Adds one image by its {@link imageDigest}, for example made by a worker. */
+  add(digest: Uint8Array): void {
+    const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+    this.#add(Uint32Array.from({ length: 8 }, (_, i) => view.getUint32(28 - 4 * i)));
     this.#images += 1;
   }
 
@@ -49,4 +50,13 @@ export class DataHash {
       carry = sum > 0xffffffff ? 1 : 0;
     }
   }
+}
+
+/** SHA-256 of one image's name and bytes, 32 bytes. */
+export function imageDigest(name: string, ...parts: readonly (string | Uint8Array | Uint32Array)[]): Uint8Array {
+  const hash = createHash('sha256').update(`${name}\n`);
+  for (const part of parts) {
+    hash.update(typeof part === 'string' ? part : new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  }
+  return new Uint8Array(hash.digest());
 }

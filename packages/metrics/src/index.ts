@@ -41,11 +41,13 @@ export {
 } from './confusion-scores.ts';
 export { SemanticConfusion } from './semantic-confusion.ts';
 export {
+  compareImage,
   evaluateUniversal,
   UniversalEvaluator,
   universalDefaults,
   type ClusteredImage,
   type ClusteredSegment,
+  type ComparedImage,
   type ProtocolResult,
   type UniversalOptions,
   type UniversalPair,
@@ -90,7 +92,7 @@ export {
   type VotedInstance,
   type VotingInstance,
 } from './cluster-votes.ts';
-export { DataHash } from './data-hash.ts';
+export { DataHash, imageDigest } from './data-hash.ts';
 export { remapLabels, remapTable, sequentialRemapTable } from './label-remap.ts';
 export { UnsupervisedSemantics, type UnsupervisedOptions, type UnsupervisedReport } from './unsupervised-semantics.ts';
 export { calibrateScores, type CalibrationReport, type ReliabilityBin } from './calibration.ts';

@@ -138,6 +138,18 @@ export class PanopticQuality {
     this.#images += other.#images;
   }
 
+  /** [C, 4] tp, fp, fn and sum of IoU of every class: what a worker sends home. A copy. */
+  get counts(): Float64Array {
+    return this.#counts.slice();
+  }
+
+  /** Adds another accumulator's `counts`, over `images` images. */
+  addCounts(counts: Float64Array, images: number): void {
+    assertLength('PanopticQuality.addCounts', counts.length, [this.#categories.length, 4]);
+    for (let i = 0; i < counts.length; i += 1) this.#counts[i]! += counts[i]!;
+    this.#images += images;
+  }
+
   compute(): PanopticReport {
     return {
       protocol: 'panoptic-quality',

@@ -89,6 +89,16 @@ export class SemanticConfusion {
     this.#images += other.#images;
   }
 
+  /** Adds another accumulator's matrices, over `images` images: what a worker sends home. */
+  addCounts(matrix: Float64Array, boundaryMatrix: Float64Array, images: number): void {
+    const size = this.#names.length + 1;
+    assertLength('SemanticConfusion.addCounts: matrix', matrix.length, [size, size]);
+    assertLength('SemanticConfusion.addCounts: boundaryMatrix', boundaryMatrix.length, [this.#boundary.length]);
+    for (let i = 0; i < matrix.length; i += 1) this.#matrix[i]! += matrix[i]!;
+    for (let i = 0; i < boundaryMatrix.length; i += 1) this.#boundary[i]! += boundaryMatrix[i]!;
+    this.#images += images;
+  }
+
   compute(): SemanticReport {
     return scoreConfusion(this.#matrix, this.#names, this.#options, this.#images, this.#boundary);
   }

@@ -1,4 +1,5 @@
 import { assertInteger, assertLength } from '@u2seg/core';
+import { imageDigest } from './data-hash.ts';
 import { countOverlaps, type Overlaps } from './panoptic-overlap.ts';
 import type { PanopticImage, PanopticSegment } from './panoptic-quality.ts';
 
@@ -30,9 +31,11 @@ export interface UniversalPair {
   readonly prediction: ClusteredImage;
 }
 
-/** What scoring an image under any matching needs: a few kilobytes, no maps. */
+/** What scoring an image under any matching needs: a few kilobytes of plain data that a worker can send, no maps. */
 export interface ComparedImage {
   readonly name: string;
+  /** SHA-256 of the ground truth, 32 bytes. */
+  readonly digest: Uint8Array;
   readonly gt: readonly PanopticSegment[];
   readonly prediction: readonly ClusteredSegment[];
   readonly overlaps: Overlaps;
@@ -41,7 +44,11 @@ export interface ComparedImage {
   readonly predictedBoxes: Float64Array;
 }
 
-/** Compares the maps of one image once. @throws U2SegError as `PanopticQuality.update` does */
+/**
+ * Compares the maps of one image once, for `UniversalEvaluator.add`; in a worker, for example, beside the decoding of the maps.
+ *
+ * @throws U2SegError as `PanopticQuality.update` does
+ */
 export function compareImage(pair: UniversalPair): ComparedImage {
   const { name, height, width, gt, prediction } = pair;
   assertInteger(`evaluateUniversal: ${name}: height`, height, 1);
@@ -49,8 +56,10 @@ export function compareImage(pair: UniversalPair): ComparedImage {
   assertLength(`evaluateUniversal: ${name}: prediction.ids`, prediction.ids.length, [height, width]);
   // categories play no part in overlaps
   const segments = prediction.segments.map(({ id }) => ({ id, categoryId: 0 }));
+  const listed = gt.segments.map((one) => [one.id, one.categoryId, one.isCrowd === true]);
   return {
     name,
+    digest: imageDigest(name, JSON.stringify([height, width, listed]), gt.ids),
     gt: gt.segments,
     prediction: prediction.segments,
     overlaps: countOverlaps(name, gt, { ids: prediction.ids, segments }, false),

@@ -8,7 +8,13 @@ import { compareImage, type ComparedImage, type UniversalPair } from './universa
 import { scoreUniversal, type UniversalScores } from './universal-score.ts';
 import { clusterIndex, matchUniversal, pixelVotes, u2segVotes, type UniversalSpace } from './universal-votes.ts';
 
-export type { ClusteredImage, ClusteredSegment, UniversalPair } from './universal-image.ts';
+export {
+  compareImage,
+  type ClusteredImage,
+  type ClusteredSegment,
+  type ComparedImage,
+  type UniversalPair,
+} from './universal-image.ts';
 
 export interface UniversalOptions {
   /** The classes of the ground truth. */
@@ -85,7 +91,23 @@ export class UniversalEvaluator {
    *   segment without pixels, an unknown category, a cluster out of range
    */
   update(pair: UniversalPair): void {
-    const { name, gt, prediction } = pair;
+    this.#check(pair);
+    this.add(compareImage(pair));
+  }
+
+  /** Adds one image that was compared elsewhere. @throws U2SegError for an unknown category or a cluster out of range */
+  add(image: ComparedImage): void {
+    this.#check({ name: image.name, gt: { segments: image.gt }, prediction: { segments: image.prediction } });
+    this.#images.push(image);
+    this.#hash.add(image.digest);
+  }
+
+  #check(image: {
+    readonly name: string;
+    readonly gt: Pick<UniversalPair['gt'], 'segments'>;
+    readonly prediction: Pick<UniversalPair['prediction'], 'segments'>;
+  }): void {
+    const { name, gt, prediction } = image;
     const { numThingClusters, numStuffClusters } = this.#space;
     for (const segment of prediction.segments) {
       const limit = segment.isThing ? numThingClusters : numStuffClusters;
@@ -103,9 +125,6 @@ export class UniversalEvaluator {
         );
       }
     }
-    this.#images.push(compareImage(pair));
-    const listed = gt.segments.map((one) => [one.id, one.categoryId, one.isCrowd === true]);
-    this.#hash.update(name, JSON.stringify([pair.height, pair.width, listed]), gt.ids);
   }
 
   /** Adds the images another evaluator with the same options has seen. */

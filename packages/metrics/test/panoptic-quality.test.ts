@@ -112,6 +112,9 @@ describe('PanopticQuality', () => {
         const shards = score(list.slice(0, cut));
         shards.merge(score(list.slice(cut)));
         expect(numbers(shards)).toBeAllClose(expected, { atol: 1e-12 });
+        const home = new PanopticQuality(categories);
+        home.addCounts(shards.counts, list.length);
+        expect(home.compute()).toEqual(shards.compute());
       }),
     );
   });

@@ -66,6 +66,9 @@ describe('SemanticConfusion', () => {
         const sharded = run(pairs.slice(cut));
         sharded.merge(run(pairs.slice(0, cut)));
         expect(sharded.compute()).toEqual(run([...pairs].reverse()).compute());
+        const home = new SemanticConfusion(names, { boundary: true });
+        home.addCounts(sharded.matrix, sharded.boundaryMatrix, pairs.length);
+        expect(home.compute()).toEqual(sharded.compute());
       }),
     );
   });

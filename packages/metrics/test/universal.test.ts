@@ -1,4 +1,5 @@
 import {
+  compareImage,
   evaluateUniversal,
   readClusterMapping,
   UniversalEvaluator,
@@ -134,6 +135,10 @@ describe('evaluateUniversal', () => {
         }) as [UniversalEvaluator, UniversalEvaluator];
         shards[0].merge(shards[1]);
         expect(text(shards[0].compute())).toBe(text(whole));
+        // as a worker would: compared there, sent as plain data, added here
+        const home = new UniversalEvaluator(options);
+        for (const one of pairs) home.add(structuredClone(compareImage(one)));
+        expect(text(home.compute())).toBe(text(whole));
       }),
       { numRuns: 50 },
     );

@@ -65,7 +65,7 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
 
   const config = parseDetectron2Config(text);
 
-  it.each(Object.keys(runs))(
+  it.for(Object.keys(runs))(
     'three steps of %s',
     async (name, context) => {
       context.skip(!backend.fast, 'needs the native backend');
