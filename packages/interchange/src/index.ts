@@ -3,6 +3,8 @@ export { type Column, type ColumnValue, bytes, flag, integer, matrix, real, text
 export { decodeFloat16, encodeFloat16, fromFloat16Bits, toFloat16Bits } from './tables/float16.ts';
 export { PartitionedTable, type TableManifest } from './tables/partitions.ts';
 export {
+  embeddingsTable,
+  type EmbeddingRow,
   featuresTable,
   type FeatureRow,
   imagesTable,

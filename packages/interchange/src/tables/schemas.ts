@@ -96,6 +96,26 @@ export const proposalsTable: TableType<ProposalRow> = {
   columns: { image_id: imageId, proposal_id: integer('uint32', '0-based within the photo'), ...maskColumns },
 };
 
+/** Descriptor of one proposal, waiting to be clustered. */
+export interface EmbeddingRow {
+  readonly image_id: string;
+  readonly proposal_id: number;
+  readonly embedding: Float32Array;
+}
+
+/** One row is one proposal's descriptor, in the order of `proposals`. */
+export function embeddingsTable(embeddingDim: number): TableType<EmbeddingRow> {
+  return {
+    name: 'embeddings',
+    version: 1,
+    columns: {
+      image_id: imageId,
+      proposal_id: integer('uint32', '0-based within the photo'),
+      embedding: vector(embeddingDim, 'float32', 'descriptor of the masked region'),
+    },
+  };
+}
+
 /** A mask with the cluster of its instance. */
 export interface InstanceRow extends MaskColumns {
   readonly image_id: string;
