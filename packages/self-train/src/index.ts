@@ -101,7 +101,7 @@ export { cups } from './presets/cups.ts';
 export { cutlerRound1, cutlerRound2, cutlerStage1 } from './presets/cutler.ts';
 export type { TrainPreset } from './presets/preset.ts';
 export { trainPreset, trainPresets } from './presets/presets.ts';
-export { tiny, tinyRecipe } from './presets/tiny.ts';
+export { tiny, tinyAgnostic, tinyRecipe } from './presets/tiny.ts';
 export { u2seg300, u2seg800 } from './presets/u2seg.ts';
 export { nextLabelDefaults, nextLabels, type NextLabelOptions } from './rounds/next-labels.ts';
 export { predictViews, viewDefaults, type ViewOptions } from './prediction/predict-views.ts';

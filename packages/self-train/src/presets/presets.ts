@@ -2,12 +2,15 @@ import { U2SegError } from '@u2seg/core';
 import { cups } from './cups.ts';
 import { cutlerRound1, cutlerRound2, cutlerStage1 } from './cutler.ts';
 import type { TrainPreset } from './preset.ts';
-import { tiny } from './tiny.ts';
+import { tiny, tinyAgnostic } from './tiny.ts';
 import { u2seg300, u2seg800 } from './u2seg.ts';
 
 /** Every preset, by name. */
 export const trainPresets: ReadonlyMap<string, TrainPreset> = new Map(
-  [u2seg300, u2seg800, cutlerStage1, cutlerRound1, cutlerRound2, cups, tiny].map((preset) => [preset.name, preset]),
+  [u2seg300, u2seg800, cutlerStage1, cutlerRound1, cutlerRound2, cups, tiny, tinyAgnostic].map((preset) => [
+    preset.name,
+    preset,
+  ]),
 );
 
 /** @throws U2SegError `not-found`, listing the names there are */

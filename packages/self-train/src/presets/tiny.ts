@@ -1,4 +1,4 @@
-import { tinyConfig, u2segConfig } from '@u2seg/heads';
+import { cutlerConfig, tinyConfig, u2segConfig } from '@u2seg/heads';
 import type { TrainRecipe } from '../train/train-panoptic.ts';
 import type { TrainPreset } from './preset.ts';
 
@@ -12,7 +12,7 @@ export function tinyRecipe(iterations: number): Omit<TrainRecipe, 'seed'> {
     batchSize: 4,
     optimizer: { kind: 'adamw', weightDecay: 1e-4, weightDecayNorm: 0, clipNorm: 1 },
     schedule: {
-      baseLr: 1e-3,
+      baseLr: 2e-3,
       steps: [0.7, 0.9].map((share) => Math.max(1, Math.floor(share * iterations))).filter(distinct),
       gamma: 0.1,
       warmupIterations: Math.min(50, Math.floor(iterations / 4)),
@@ -34,6 +34,20 @@ export const tiny: TrainPreset = {
   recipe: tinyRecipe(300),
   testSize: { shortestEdge: 192, maxSize: 320 },
   sources: ['experiments/it-learns'],
+  differences: [],
+};
+
+/** The tiny network as CutLER trains its own: one class, no semantic branch, DropLoss, copy-paste. */
+export const tinyAgnostic: TrainPreset = {
+  name: 'tiny-agnostic',
+  description: "CutLER's first stage at a hundredth of the cost: class-agnostic, DropLoss at IoU 0.01, copy-paste",
+  network: () => {
+    const config = tinyConfig(cutlerConfig({ dropLoss: true }));
+    return { ...config, roi: { ...config.roi, minScore: 0 } };
+  },
+  recipe: { ...tinyRecipe(300), copyPaste: { rate: 1, randomCount: true, minRatio: 0.3, maxRatio: 1 } },
+  testSize: tiny.testSize,
+  sources: ['experiments/self-training'],
   differences: [],
 };
 

@@ -1,0 +1,88 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadTfBackend, PanopticCascadeModel, type TfBackend } from '@u2seg/heads';
+import { listCheckpoints, readCurve, trainPanoptic, type TrainPanopticOptions } from '@u2seg/self-train';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { inMemory, sceneExample, smallestConfig } from './synthetic-examples.ts';
+
+const child = fileURLToPath(new URL('train-in-child.mjs', import.meta.url));
+const built = existsSync(fileURLToPath(new URL('../dist/index.js', import.meta.url)));
+const examples = [0, 1, 2, 3].map((seed) => sceneExample(seed, { height: 64, width: 96 }));
+const recipe: TrainPanopticOptions = {
+  iterations: 8,
+  batchSize: 2,
+  optimizer: { kind: 'adamw' },
+  schedule: { baseLr: 0.001, steps: [6], gamma: 0.1, warmupIterations: 2, warmupFactor: 0.1 },
+  augment: { flip: 0.5, shortestEdge: [] },
+  copyPaste: {},
+  emaDecay: 0.9,
+  checkpointEvery: 2,
+  seed: 5,
+};
+
+let folder: string;
+let backend: TfBackend;
+beforeAll(async () => {
+  backend = await loadTfBackend('auto');
+});
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'u2seg-kill-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function writeJob(): Promise<string> {
+  const path = join(folder, 'job.json');
+  const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
+  const plain = examples.map(({ image, instances, semantic, name }) => ({
+    name,
+    image: { ...image, data: base64(image.data) },
+    semantic: base64(semantic!),
+    instances: instances.map((one) => ({ ...one, mask: { ...one.mask, counts: [...one.mask.counts] } })),
+  }));
+  const job = { config: smallestConfig(), recipe, examples: plain, folder: join(folder, 'run') };
+  await writeFile(path, JSON.stringify(job));
+  return path;
+}
+
+function ended(process: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+  return new Promise((resolve, reject) => {
+    process.once('error', reject);
+    process.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+describe('a killed training run', () => {
+  it('takes the steps an undisturbed one takes, to the last bit', async (context) => {
+    context.skip(!built, 'the package is not built; the child process runs what is built');
+    context.skip(!backend.fast, 'needs the native backend; takes minutes without');
+    const job = await writeJob();
+    const run = join(folder, 'run');
+    const first = spawn(process.execPath, [child, job], { stdio: 'ignore' });
+    const over = ended(first);
+    while (first.exitCode === null && (await readCurve(join(run, 'curve.jsonl'))).length < 3) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    first.kill('SIGKILL');
+    expect(await over).toEqual({ code: null, signal: 'SIGKILL' });
+    expect((await listCheckpoints(join(run, 'checkpoints')))[0]!.iteration).toBeLessThan(recipe.iterations);
+
+    const second = spawn(process.execPath, [child, job], { stdio: 'ignore' });
+    expect(await ended(second)).toEqual({ code: 0, signal: null });
+
+    const model = PanopticCascadeModel.create(smallestConfig(), { seed: 3 });
+    const undisturbed = await trainPanoptic(model, inMemory(examples), { ...recipe, folder: join(folder, 'other') });
+    undisturbed.ema!.dispose();
+    expect(await readCurve(join(run, 'curve.jsonl'))).toEqual(undisturbed.curve);
+    const last = (await listCheckpoints(join(run, 'checkpoints')))[0]!;
+    const other = (await listCheckpoints(join(folder, 'other', 'checkpoints')))[0]!;
+    expect(last.iteration).toBe(recipe.iterations);
+    expect((await readFile(last.path)).equals(await readFile(other.path))).toBe(true);
+    model.dispose();
+  }, 180_000);
+});
