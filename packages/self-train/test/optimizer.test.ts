@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { SeededRng } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -74,6 +75,41 @@ describe('adamW', () => {
     const p = parameter('w', [1, -1]);
     adamW([p], { weightDecay: 0.5, clipNorm: Number.POSITIVE_INFINITY }).step({ w: tf.tensor1d([3, -0.1]) }, 0.1);
     expect(p.variable.dataSync()).toBeAllClose([0.95 - 0.1, -0.95 + 0.1], { rtol: 1e-5 });
+  });
+});
+
+describe.each(['sgd', 'adamW'] as const)('%s on parameters small and large', (kind) => {
+  it('takes the same steps by a loop and by tensor operations', () => {
+    // 65,537 values go the tensor way; the same values in pieces go the other.
+    const size = 2 ** 16 + 1;
+    const rng = new SeededRng(3);
+    const draw = (): Float32Array => Float32Array.from({ length: size }, () => rng.next() - 0.5);
+    const start = draw();
+    const gradients = [draw(), draw(), draw()];
+    const make = (values: Float32Array): ModelParameter => ({
+      name: 'w',
+      variable: tf.variable(tf.tensor1d(values)),
+      role: 'weight',
+    });
+    const run = (from: number, to: number): Float32Array => {
+      const p = make(start.slice(from, to));
+      const options = { weightDecay: 0.1, clipNorm: Number.POSITIVE_INFINITY };
+      const optimizer = kind === 'sgd' ? sgd([p], options) : adamW([p], options);
+      for (const gradient of gradients) optimizer.step({ w: tf.tensor1d(gradient.slice(from, to)) }, 0.1);
+      return p.variable.dataSync() as Float32Array;
+    };
+    const whole = run(0, size);
+    expect(whole.slice(0, 1000)).toBeAllClose(run(0, 1000), { atol: 2e-6 });
+    expect(whole.slice(-1000)).toBeAllClose(run(size - 1000, size), { atol: 2e-6 });
+  });
+
+  it('clips the small as the large', () => {
+    const p = parameter('w', [1, 1]);
+    const options = { clipNorm: 1, weightDecay: 0 };
+    const optimizer = kind === 'sgd' ? sgd([p], options) : adamW([p], options);
+    optimizer.step({ w: tf.tensor1d([30, 40]) }, 0.1);
+    const wanted = kind === 'sgd' ? [1 - 0.06, 1 - 0.08] : [0.9, 0.9];
+    expect(p.variable.dataSync()).toBeAllClose(wanted, { rtol: 1e-5 });
   });
 });
 

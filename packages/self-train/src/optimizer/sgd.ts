@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { clipGradient } from './clip-gradient.ts';
+import { assignHostValues, hostClipFactor, hostValues, isOnHost } from './host-parameters.ts';
 import { parameterSettings, type ModelParameter } from './model-parameters.ts';
 import { zerosLike, type Optimizer, type OptimizerOptions } from './optimizer.ts';
 
@@ -31,6 +32,11 @@ export function sgd(parameters: readonly ModelParameter[], options: SgdOptions =
         if (gradient === undefined) return;
         const { weightDecay, lrFactor } = settings[i]!;
         const velocity = state.get(`velocity.${name}`)!;
+        if (isOnHost(variable)) {
+          const scales = { momentum, clipNorm, weightDecay, rate: lr * lrFactor };
+          updateOnHost(variable, velocity, hostValues(gradient), scales);
+          return;
+        }
         tf.tidy(() => {
           let update = Number.isFinite(clipNorm) ? clipGradient(gradient, clipNorm) : gradient;
           if (weightDecay !== 0) update = tf.add(update, tf.mul(variable, weightDecay));
@@ -43,4 +49,25 @@ export function sgd(parameters: readonly ModelParameter[], options: SgdOptions =
     dispose: () => state.forEach((variable) => variable.dispose()),
   };
   return optimizer;
+}
+
+interface HostScales extends Required<Pick<SgdOptions, 'momentum' | 'clipNorm' | 'weightDecay'>> {
+  readonly rate: number;
+}
+
+function updateOnHost(
+  variable: tf.Variable,
+  velocity: tf.Variable,
+  gradient: Float32Array,
+  { momentum, clipNorm, weightDecay, rate }: HostScales,
+): void {
+  const clip = hostClipFactor(gradient, clipNorm);
+  const values = hostValues(variable).slice();
+  const moved = hostValues(velocity).slice();
+  for (let i = 0; i < values.length; i += 1) {
+    moved[i] = momentum * moved[i]! + gradient[i]! * clip + weightDecay * values[i]!;
+    values[i]! -= rate * moved[i]!;
+  }
+  assignHostValues(variable, values);
+  assignHostValues(velocity, moved);
 }
