@@ -56,6 +56,7 @@ export {
   type TrainRecipe,
   type TrainResult,
 } from './train/train-panoptic.ts';
+export { annotatedExample, type AnnotatedClasses, type AnnotatedRegion } from './train/annotated-example.ts';
 export { trainSample } from './train/train-sample.ts';
 export type { TrainingExample, TrainingSet } from './train/training-set.ts';
 export {
@@ -98,6 +99,7 @@ export {
   type PredictOptions,
 } from './prediction/predict-panoptic.ts';
 export { cups } from './presets/cups.ts';
+export { fineTunePercentages, fineTunePreset } from './presets/fine-tune.ts';
 export { cutlerRound1, cutlerRound2, cutlerStage1 } from './presets/cutler.ts';
 export type { TrainPreset } from './presets/preset.ts';
 export { trainPreset, trainPresets } from './presets/presets.ts';

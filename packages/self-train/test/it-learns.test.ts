@@ -14,7 +14,9 @@ it('learns two scenes by heart', async (context) => {
   context.skip(!backend.fast, 'needs the native backend; takes minutes without');
   const size = { height: 96, width: 128 };
   const scenes = [3, 4].map((seed) => generateScene(seed, size));
-  const model = PanopticCascadeModel.create(tiny.network({ things: thingCategories, stuff: stuffCategories }), { seed: 1 });
+  const model = PanopticCascadeModel.create(tiny.network({ things: thingCategories, stuff: stuffCategories }), {
+    seed: 1,
+  });
   const { curve } = await trainPanoptic(model, inMemory([3, 4].map((seed) => sceneExample(seed, size))), {
     ...tinyRecipe(80),
     batchSize: 2,
