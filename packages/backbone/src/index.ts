@@ -30,3 +30,8 @@ export {
   fetchWeights,
   type WeightCacheOptions,
 } from './registry/weight-cache.ts';
+export {
+  createEmbeddedBackbone,
+  embeddedBackboneDefaults,
+  type EmbeddedBackboneOptions,
+} from './embedded/embedded-backbone.ts';
