@@ -80,3 +80,12 @@ export { openOpenImages, type OpenImagesFiles } from './readers/openimages.ts';
 export { openPhotoFolder, type PhotoFolderFiles } from './readers/photo-folder.ts';
 export { openSemanticPairs, type SemanticPairsFiles } from './readers/semantic-pairs.ts';
 export { openVocBoxes, openVocMasks, vocCategories, vocSixCategories, type VocFiles } from './readers/voc.ts';
+export {
+  LabelWriter,
+  openLabelWriter,
+  type ImageLabel,
+  type LabelCategory,
+  type LabelledImage,
+  type LabelWriterOptions,
+  type WrittenLabels,
+} from './labels/label-writer.ts';
