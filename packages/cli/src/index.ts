@@ -1,1 +1,17 @@
-export {};
+export { main, exitCodes } from './main.ts';
+export { createProgram } from './program.ts';
+export { UsageError } from './usage-error.ts';
+export type { CommandContext } from './commands/context.ts';
+export { pipelineSchema, type PipelineConfig, type PresetName } from './pipeline/config.ts';
+export { pipelinePresets } from './pipeline/presets.ts';
+export { loadConfig, type ConfigOverrides, type ConfigSources } from './pipeline/load-config.ts';
+export { fitFolder, stageNames, type FitOptions, type FitResult, type StageName } from './pipeline/fit.ts';
+export { metricNumbers, metricTables, type MetricTable } from './pipeline/metric-tables.ts';
+export type { RunMetrics } from './pipeline/evaluate-stage.ts';
+export type { RunSummary } from './pipeline/summary.ts';
+export type { Propose } from './pipeline/propose-on-photo.ts';
+export type { Cluster } from './pipeline/cluster-stage.ts';
+export type { Reporter } from './progress/reporter.ts';
+export { jsonReporter } from './progress/json-reporter.ts';
+export { lineReporter } from './progress/line-reporter.ts';
+export { terminalReporter } from './progress/terminal-reporter.ts';

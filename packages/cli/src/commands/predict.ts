@@ -1,0 +1,57 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { hashFile } from '../pipeline/hash.ts';
+import { predictFolder } from '../pipeline/predict-folder.ts';
+import type { PipelineConfig } from '../pipeline/config.ts';
+import type { CommandContext } from './context.ts';
+import { createReporter } from './create-reporter.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface PredictFlags {
+  readonly model: string;
+  readonly out: string;
+  readonly minScore: number;
+  readonly minPanopticScore?: number;
+  readonly backend: PipelineConfig['train']['backend'];
+}
+
+export function registerPredict(program: Command, context: CommandContext): void {
+  program
+    .command('predict')
+    .description('run a trained network on a folder of photos: Arrow tables, COCO panoptic JSON + PNG, instances JSON')
+    .argument('<folder>', 'folder of photos')
+    .requiredOption('--model <file>', 'model.safetensors of a run, or the run folder itself')
+    .option('--out <folder>', 'where predictions go', 'runs/predict')
+    .option('--min-score <p>', 'lowest score of an instance that is written', share, 0.05)
+    .option(
+      '--min-panoptic-score <p>',
+      'lowest score of an instance in the panoptic map; default the model’s own',
+      share,
+    )
+    .addOption(
+      new Option('--backend <name>').choices(['auto', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu']).default('auto'),
+    )
+    .action(async (folder: string, flags: PredictFlags) => {
+      await mkdir(resolve(flags.out), { recursive: true });
+      const result = await predictFolder({
+        photos: folder,
+        out: flags.out,
+        model: flags.model,
+        minScore: flags.minScore,
+        ...(flags.minPanopticScore === undefined ? {} : { minPanopticScore: flags.minPanopticScore }),
+        backend: flags.backend,
+        identity: hashFile,
+        reporter: createReporter(context),
+      });
+      if (context.json()) context.stdout(`${JSON.stringify({ event: 'result', ...result })}\n`);
+      else context.stdout(`predictions  ${result.folder}\n`);
+    });
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new UsageError(`wanted a number in [0, 1], got ${text}.`);
+  return value;
+}

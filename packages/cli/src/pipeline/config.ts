@@ -1,0 +1,147 @@
+/** What a run computes: every number that changes a result, checked when it is read. */
+import { z } from 'zod';
+
+const positive = z.number().int().min(1);
+const ratio = z.number().min(0).max(1);
+/** Path of a module of the user's own; its bytes are part of a run's identity. */
+const component = z.string().min(1).optional();
+
+const photos = z.strictObject({
+  /** Whether folders inside the folder are searched. */
+  recursive: z.boolean(),
+  /** Larger photos are left out and listed, in pixels. */
+  maxPixels: positive,
+  /** Decoded photos are shrunk to this longest side, in pixels; 0 keeps every size. */
+  maxSide: z.number().int().min(0),
+  /** Only the first so many photos; 0 takes all. */
+  limit: z.number().int().min(0),
+  /** `apply` converts embedded colour profiles to sRGB, `ignore` takes the numbers as they are (the reference). */
+  colourProfile: z.enum(['ignore', 'apply']),
+});
+
+const backbone = z.strictObject({
+  /** `embedded`, one of the official weights (`dino-vitb8`), or any name with `weights`. */
+  name: z.string().min(1),
+  /** Local `.pth`, `.safetensors` or `.onnx`. */
+  weights: z.string().min(1).optional(),
+  /** Photos are resized to a square of this side, in pixels (MaskCut: 480). */
+  size: positive,
+  /** What describes an instance: CLS token of its crop, or mean feature under its mask. */
+  embedding: z.enum(['crop-cls', 'mask-mean']),
+  component,
+});
+
+const proposals = z.strictObject({
+  /** `maskcut`, `maskcut-reference`: CutLER's iterated cut, ours and to the letter; `tokencut`: one cut. */
+  method: z.enum(['maskcut', 'maskcut-reference', 'tokencut']),
+  /** Edge threshold on cosine similarity. */
+  tau: z.number().min(-1).max(1),
+  /** Most masks of a photo (N). */
+  maxMasks: positive,
+  crf: z.boolean(),
+  /** Seconds a photo may take before it is left out and listed; 0 for no limit. Makes results depend on the machine. */
+  secondsPerPhoto: z.number().min(0),
+  component,
+});
+
+const clustering = z.strictObject({
+  /** K */
+  k: positive,
+  engine: z.enum(['auto', 'wasm', 'typed-arrays', 'tensorflow', 'onnxruntime', 'faiss', 'ml-kmeans']),
+  /** `reference`: U2Seg's released code. */
+  mode: z.enum(['default', 'reference']),
+  maxIterations: positive,
+  /** Runs of which the best is kept. */
+  redos: positive,
+  component,
+});
+
+const semantics = z.strictObject({
+  /** `stego`: trained head and cluster probe; `k-means`: the features themselves; `none`: no stuff. */
+  method: z.enum(['stego', 'k-means', 'none']),
+  clusters: z.number().int().min(1).max(250),
+  preset: z.string().min(1),
+  steps: z.number().int().min(0),
+  batchSize: positive,
+  codeDim: positive,
+  /** Dense features are averaged down to at most this many cells a side before they are stored. */
+  maxGrid: positive,
+  fiveCrop: z.boolean(),
+  crf: z.boolean(),
+  /** Longest side of the semantic map, in pixels; upsampled to the photo. 0: the photo's own. */
+  maxSide: z.number().int().min(0),
+});
+
+const merge = z.strictObject({
+  order: z.enum(['bbox-area', 'mask-area', 'score']),
+  minScore: ratio,
+  /** Best instances of a photo that become labels. */
+  maxInstances: positive,
+  minArea: positive,
+  maxOverlapRatio: ratio,
+  maxStuffCoveredRatio: ratio,
+  minStuffArea: positive,
+  component,
+});
+
+const train = z.strictObject({
+  /** Network and recipe: `tiny`, `u2seg-800`, `u2seg-300`, `cutler-stage1`, `cups`. */
+  preset: z.string().min(1),
+  iterations: z.number().int().min(0),
+  batchSize: positive.optional(),
+  learningRate: z.number().positive().optional(),
+  backend: z.enum(['auto', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu']),
+  copyPaste: z.boolean().optional(),
+  /** IoU below which a region that matches no label is not punished (DropLoss); null switches it off. */
+  dropLossIou: z.number().min(0).max(1).nullable().optional(),
+  checkpointEvery: positive,
+  /** Photos are resized once, before training, to these lengths in pixels; 0: by the recipe's augmentation. */
+  shortestEdge: z.number().int().min(0),
+  maxSize: positive,
+});
+
+const rounds = z.strictObject({
+  count: z.number().int().min(0).max(20),
+  iterations: z.number().int().min(0),
+  /** Score from which a prediction becomes a label, per round; the last one repeats. */
+  minScores: z.array(ratio).min(1),
+  /** An old label stays when no believed prediction overlaps it by this IoU. */
+  maxIou: ratio,
+  maxPredictions: positive,
+});
+
+const predict = z.strictObject({
+  minScore: ratio,
+  /** Score an instance needs to enter the panoptic map. */
+  minPanopticScore: ratio,
+  shortestEdge: positive,
+  maxSize: positive,
+});
+
+const report = z.strictObject({
+  maxPhotos: z.number().int().min(0),
+  exemplars: positive,
+});
+
+/** Configuration of a run. Unknown keys are errors. */
+export const pipelineSchema = z.strictObject({
+  preset: z.enum(['tiny', 'paper']),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1),
+  photos,
+  backbone,
+  proposals,
+  clustering,
+  semantics,
+  merge,
+  train,
+  rounds,
+  predict,
+  report,
+});
+
+export type PipelineConfig = z.infer<typeof pipelineSchema>;
+export type PresetName = PipelineConfig['preset'];

@@ -1,0 +1,73 @@
+/** Panoptic segments of a run for the outside world: COCO panoptic JSON + PNG, COCO instances JSON, semantic PNG. */
+import { readFile, rm } from 'node:fs/promises';
+import { decodeMask, rleFromString, type OnProgress } from '@u2seg/core';
+import { openLabelWriter } from '@u2seg/datasets';
+import { writeFileAtomic, type PartitionedTable, type SegmentRow } from '@u2seg/interchange';
+import { photosOf } from './merge-stage.ts';
+import type { PhotoIndex } from './photo-index.ts';
+import type { RunDirectory } from './run-directory.ts';
+import { byPhoto } from './table-masks.ts';
+
+/** Categories of clusters: things 1 to K, stuff K + 1 to K + S. */
+export function clusterCategories(things: number, stuff: number): { id: number; name: string; isThing: boolean }[] {
+  return [
+    ...Array.from({ length: things }, (_, c) => ({ id: c + 1, name: `thing ${c}`, isThing: true })),
+    ...Array.from({ length: stuff }, (_, c) => ({ id: things + c + 1, name: `stuff ${c}`, isThing: false })),
+  ];
+}
+
+/** Writes `<run>/<name>/`; what is there already for the same segments is left as it is. */
+export async function exportLabels(
+  run: RunDirectory,
+  name: string,
+  index: PhotoIndex,
+  inputsHash: string,
+  segments: PartitionedTable<SegmentRow>,
+  partitions: number,
+  clusters: { readonly things: number; readonly stuff: number },
+  onProgress: OnProgress,
+): Promise<void> {
+  const folder = run.path(name);
+  const stamp = run.path('stages', `${name}.made-from`);
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === inputsHash) return;
+  // Of other segments, or cut off.
+  await rm(folder, { recursive: true, force: true });
+  const writer = await openLabelWriter({
+    folder,
+    categories: clusterCategories(clusters.things, clusters.stuff),
+    info: { description: `u2seg ${name}: clusters found without labels`, version: '1' },
+  });
+  let id = 0;
+  for (let p = 0; p < partitions; p += 1) {
+    const groups = byPhoto(await segments.read(p));
+    for (const { image_id: photo, path, height, width } of photosOf(index, p)) {
+      id += 1;
+      const rows = groups.get(photo) ?? [];
+      await writer.write(
+        { id, fileName: path, height, width },
+        {
+          ids: paint(rows, height * width),
+          segments: rows.map((row) => ({
+            id: row.segment_id,
+            categoryId: row.is_thing ? row.cluster_id + 1 : clusters.things + row.cluster_id + 1,
+            isThing: row.is_thing,
+            score: row.score,
+          })),
+        },
+      );
+      onProgress({ stage: `write ${name}`, done: id, total: index.photos.length, unit: 'photos' });
+    }
+  }
+  await writer.finish();
+  await writeFileAtomic(stamp, inputsHash);
+}
+
+/** [H, W] segment ids; rows of a photo are disjoint. */
+export function paint(rows: readonly SegmentRow[], pixels: number): Uint32Array {
+  const ids = new Uint32Array(pixels);
+  for (const row of rows) {
+    const { data } = decodeMask(rleFromString(row.mask_height, row.mask_width, row.mask_rle));
+    for (let i = 0; i < pixels; i += 1) if (data[i] !== 0) ids[i] = row.segment_id;
+  }
+  return ids;
+}

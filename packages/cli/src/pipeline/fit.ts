@@ -1,0 +1,268 @@
+/** The main job: from a folder of photos to a trained segmenter, every stage resumable. */
+import { openGroundTruth } from './ground-truth.ts';
+import { clusterAll, type InstanceTables } from './cluster-stage.ts';
+import type { PipelineConfig } from './config.ts';
+import { evaluateRun, type RunMetrics } from './evaluate-stage.ts';
+import { exportLabels } from './export-labels.ts';
+import { mergeAll, type LabelTables } from './merge-stage.ts';
+import { indexPhotos, type PhotoIndex } from './photo-index.ts';
+import { predictAll, type PredictionTables } from './predict-stage.ts';
+import { proposeAll, type ProposalTables } from './propose-stage.ts';
+import { writeRunReport } from './report-stage.ts';
+import { RunDirectory } from './run-directory.ts';
+import { segmentAll, type SemanticTables } from './semantics-stage.ts';
+import type { Shard } from './shards.ts';
+import { StageTimes } from './stage-times.ts';
+import { runSummary, writeSummary } from './summary.ts';
+import { selfTrainModel, trainModel, type TrainedModel } from './train-stage.ts';
+import { runWarnings } from './warnings.ts';
+import type { Reporter } from '../progress/reporter.ts';
+
+/** Stages in the order they run; each also is a command of its own. */
+export const stageNames = [
+  'images',
+  'propose',
+  'cluster',
+  'semantics',
+  'merge',
+  'train',
+  'rounds',
+  'predict',
+  'evaluate',
+  'report',
+] as const;
+export type StageName = (typeof stageNames)[number];
+
+export interface FitOptions {
+  /** Folder of photos. */
+  readonly photos: string;
+  /** Run folder, made where it is not there. */
+  readonly out: string;
+  readonly config: PipelineConfig;
+  /** COCO panoptic JSON; its PNG files beside it. */
+  readonly gt?: string;
+  /** Last stage to run. */
+  readonly until?: StageName;
+  readonly shard?: Shard;
+  /** Worker threads; by default one a core. */
+  readonly workers?: number;
+  readonly reporter: Reporter;
+  readonly now: () => number;
+}
+
+/** What there is after the stages that ran; absent parts were not reached. */
+export interface FitResult {
+  readonly folder: string;
+  readonly index: PhotoIndex;
+  readonly proposals?: ProposalTables;
+  readonly instances?: InstanceTables;
+  readonly semantics?: SemanticTables;
+  readonly labels?: LabelTables;
+  readonly trained?: TrainedModel;
+  readonly predictions?: PredictionTables;
+  readonly metrics?: RunMetrics;
+  readonly warnings: readonly string[];
+  readonly summaryPath?: string;
+  readonly reportPath?: string;
+}
+
+type Progressing = { -readonly [K in keyof FitResult]: FitResult[K] };
+
+/**
+ * Runs the pipeline up to a stage; what is done already is not done again.
+ *
+ * @throws U2SegError as the stages do; what was finished stays, and the same call goes on from there
+ */
+export async function fitFolder(options: FitOptions): Promise<FitResult> {
+  const { config, reporter } = options;
+  const run = await RunDirectory.open(options.out, options.photos, config);
+  try {
+    const times = await StageTimes.open(run, options.now);
+    const result = await runStages(options, run, times);
+    await times.save();
+    const last = options.until ?? 'report';
+    if (last !== 'report' && last !== 'evaluate') return result;
+    const summary = await runSummary(result, config);
+    result.summaryPath = await writeSummary(run, summary);
+    if (last === 'report') {
+      reporter.begin('report', 'Report');
+      result.reportPath = await writeRunReport(run, result, config, options.gt, times);
+      reporter.end('report', result.reportPath);
+    }
+    return result;
+  } finally {
+    await run.close();
+  }
+}
+
+async function runStages(options: FitOptions, run: RunDirectory, times: StageTimes): Promise<Progressing> {
+  const { config, reporter } = options;
+  const last = stageNames.indexOf(options.until ?? 'report');
+  const wanted = (name: StageName): boolean => stageNames.indexOf(name) <= last;
+  const stage = async <T>(
+    name: StageName,
+    title: string,
+    work: () => Promise<T>,
+    describe: (value: T) => string,
+  ): Promise<T> => {
+    reporter.begin(name, title);
+    const value = await times.measure(name, work);
+    reporter.end(name, describe(value));
+    return value;
+  };
+  const { progress } = reporter;
+  const index = await stage(
+    'images',
+    'Photos',
+    () => indexPhotos(run, options.photos, config, progress),
+    describePhotos,
+  );
+  const result: Progressing = { folder: run.folder, index, warnings: [] };
+  for (const { path, reason } of index.skipped.slice(0, 10)) reporter.warn(`${path} is left out: ${reason}`);
+  if (index.skipped.length > 10)
+    reporter.warn(`${index.skipped.length - 10} more are left out; stages/images/skipped lists them all.`);
+  // Before the hours of work, not after them.
+  const truth = options.gt === undefined ? undefined : await openGroundTruth(options.gt, index);
+  if (!wanted('propose')) return result;
+  const { shard, workers } = options;
+  const proposals = await stage(
+    'propose',
+    'Features and proposals',
+    () =>
+      proposeAll(run, index, config, {
+        ...(shard === undefined ? {} : { shard }),
+        ...(workers === undefined ? {} : { workers }),
+        onProgress: progress,
+      }),
+    (value) =>
+      value === undefined
+        ? 'this shard is done; others are missing'
+        : `${value.counts.proposals} proposals on ${value.counts.photos} photos, ${value.backbone.name}`,
+  );
+  if (proposals === undefined) return result;
+  result.proposals = proposals;
+  if (shard !== undefined || !wanted('cluster')) return result;
+  const instances = await stage(
+    'cluster',
+    'Clusters of instances',
+    () => clusterAll(run, proposals, config, progress),
+    ({ summary }) => `${summary.instances} instances in ${summary.k} clusters`,
+  );
+  result.instances = instances;
+  if (!wanted('semantics')) return result;
+  const semantics = await stage(
+    'semantics',
+    'Semantic clusters',
+    () => segmentAll(run, index, proposals, config, progress),
+    ({ summary }) => `${summary.pixels.filter((n) => n > 0).length} of ${summary.clusters} clusters in use`,
+  );
+  result.semantics = semantics;
+  if (!wanted('merge')) return result;
+  const labels = await stage(
+    'merge',
+    'Panoptic pseudo-labels',
+    async () => {
+      const merged = await mergeAll(run, index, instances, semantics, config, progress);
+      await exportLabels(
+        run,
+        'labels',
+        index,
+        merged.inputsHash,
+        merged.segments,
+        merged.partitions,
+        { things: instances.summary.k, stuff: config.semantics.clusters },
+        progress,
+      );
+      return merged;
+    },
+    ({ summary }) => `${summary.things} things and ${summary.stuff} stuff segments, in ${run.path('labels')}`,
+  );
+  result.labels = labels;
+  if (!wanted('train')) return result;
+  const trained = await stage(
+    'train',
+    'Training',
+    () => trainModel(run, index, instances, labels, config, progress),
+    ({ curves }) => lossOf(curves[0]?.points),
+  );
+  result.trained = trained;
+  if (!wanted('rounds')) return result;
+  const final =
+    config.rounds.count === 0
+      ? trained
+      : await stage(
+          'rounds',
+          'Self-training',
+          () => selfTrainModel(run, index, instances, labels, trained, config, progress),
+          ({ rounds }) =>
+            rounds
+              .map(
+                ({ round, labelsBefore, labelsAfter }) =>
+                  `round ${round}: ${labelsBefore} labels became ${labelsAfter}`,
+              )
+              .join('; '),
+        );
+  result.trained = final;
+  if (!wanted('predict')) return result;
+  const predictions = await stage(
+    'predict',
+    'Predictions',
+    async () => {
+      const found = await predictAll(
+        run,
+        'predict',
+        index,
+        { path: final.path, identity: final.inputsHash },
+        config,
+        progress,
+      );
+      await exportLabels(
+        run,
+        'predictions',
+        index,
+        found.inputsHash,
+        found.segments,
+        found.partitions,
+        { things: instances.summary.k, stuff: config.semantics.clusters },
+        progress,
+      );
+      return found;
+    },
+    ({ summary }) => `${summary.instances} instances, ${summary.segments} panoptic segments`,
+  );
+  result.predictions = predictions;
+  if (truth !== undefined && wanted('evaluate')) {
+    result.metrics = await stage(
+      'evaluate',
+      'Metrics',
+      () =>
+        evaluateRun(
+          truth,
+          index,
+          {
+            masks: { proposals: proposals.proposals, model: predictions.predictions },
+            panoptic: {
+              'pseudo-labels': { table: labels.segments, scored: false },
+              model: { table: predictions.segments, scored: true },
+            },
+            numThingClusters: instances.summary.k,
+            numStuffClusters: config.semantics.clusters,
+          },
+          progress,
+        ),
+      ({ groundTruth }) => `on ${groundTruth.photos} annotated photos`,
+    );
+  }
+  result.warnings = runWarnings(result);
+  for (const sentence of result.warnings) reporter.warn(sentence);
+  return result;
+}
+
+function describePhotos({ photos, skipped }: PhotoIndex): string {
+  return `${photos.length} photos${skipped.length === 0 ? '' : `, ${skipped.length} left out`}`;
+}
+
+function lossOf(points: readonly { readonly total: number }[] | undefined): string {
+  if (points === undefined || points.length === 0) return 'no iterations';
+  return `${points.length} iterations, loss ${points[0]!.total.toFixed(3)} to ${points.at(-1)!.total.toFixed(3)}`;
+}

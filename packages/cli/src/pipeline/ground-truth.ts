@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import type { Rle } from '@u2seg/core';
+import { masksOfIds, readPanopticPng, type PanopticMap } from '@u2seg/datasets';
+import { readPanopticJson, type PanopticAnnotation, type PanopticCategory } from '@u2seg/metrics';
+import type { PhotoIndex } from './photo-index.ts';
+import { hashFile } from './hash.ts';
+
+/** Ground truth of one photo. */
+export interface PhotoTruth {
+  readonly map: PanopticMap;
+  readonly annotation: PanopticAnnotation;
+  readonly masks: ReadonlyMap<number, Rle>;
+}
+
+/** COCO panoptic ground truth, matched to the photos of a run by file name. */
+export interface GroundTruth {
+  readonly path: string;
+  readonly sha256: string;
+  readonly categories: readonly PanopticCategory[];
+  /** Positions in the photo index that have an annotation, ascending. */
+  readonly photos: readonly number[];
+  /** Annotated images without a photo in the run. */
+  readonly unmatched: number;
+  /** @throws U2SegError `not-found`, `bad-format` naming the PNG */
+  load(photo: number): Promise<PhotoTruth>;
+}
+
+/**
+ * Opens a COCO panoptic JSON; its PNG files lie in the folder of the same name beside it, as COCO ships them.
+ *
+ * @throws U2SegError `not-found`, `bad-format` naming file, record and field
+ */
+export async function openGroundTruth(path: string, index: PhotoIndex): Promise<GroundTruth> {
+  const dataset = readPanopticJson(path, new Uint8Array(await readFile(path)));
+  const folder = join(dirname(path), basename(path, extname(path)));
+  const byPath = new Map(index.photos.map(({ path: name }, i) => [name, i]));
+  const byName = new Map<string, number | undefined>();
+  index.photos.forEach(({ path: name }, i) => byName.set(basename(name), byName.has(basename(name)) ? undefined : i));
+  const fileNames = new Map(dataset.images.map(({ id, fileName }) => [id, fileName]));
+  const found = new Map<number, PanopticAnnotation>();
+  let unmatched = 0;
+  for (const annotation of dataset.annotations) {
+    // A prediction-like JSON lists no images; then the PNG is named like the photo.
+    const name = fileNames.get(annotation.imageId) ?? annotation.fileName.replace(/\.png$/u, '.jpg');
+    const photo = byPath.get(name) ?? byName.get(basename(name));
+    if (photo === undefined) unmatched += 1;
+    else found.set(photo, annotation);
+  }
+  return {
+    path,
+    sha256: await hashFile(path),
+    categories: dataset.categories,
+    photos: [...found.keys()].sort((a, b) => a - b),
+    unmatched,
+    load: async (photo) => {
+      const annotation = found.get(photo)!;
+      const map = await readPanopticPng(join(folder, annotation.fileName));
+      return { map, annotation, masks: masksOfIds(map) };
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { U2SegError } from '@u2seg/core';
+import { loadStateDict, PanopticCascadeModel, stateDict, type DetectorConfig } from '@u2seg/heads';
+import { readSafetensors, writeFileAtomic, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
+
+const format = 'u2seg-model/1';
+
+/** What a trained network is, besides its weights. */
+export interface ModelInfo {
+  readonly network: DetectorConfig;
+  /** K, thing clusters. */
+  readonly things: number;
+  /** Stuff clusters. */
+  readonly stuff: number;
+  /** Shorter and longest side at test time, in pixels. */
+  readonly testSize: { readonly shortestEdge: number; readonly maxSize: number };
+  /** What it was trained on, for reports: hash of the labels. */
+  readonly trainedOn: string;
+}
+
+/** Writes weights under detectron2's names, with everything `u2seg predict` needs in the metadata. */
+export async function writeModel(path: string, model: PanopticCascadeModel, info: ModelInfo): Promise<void> {
+  const tensors = [...stateDict(model)].map(([name, entry]) => ({ name, ...entry }) as NamedTensor);
+  await writeFileAtomic(path, writeSafetensors(tensors, { format, info: JSON.stringify(info) }));
+}
+
+/** @throws U2SegError `not-found`, or `bad-format` if the file is none of {@link writeModel}'s */
+export async function readModel(
+  path: string,
+): Promise<{ readonly model: PanopticCascadeModel; readonly info: ModelInfo }> {
+  const { info, tensors } = await readModelFile(path);
+  const model = PanopticCascadeModel.create(info.network, { seed: 0 });
+  loadStateDict(model, tensors);
+  return { model, info };
+}
+
+/** What a model file says about its network, without building it. @throws U2SegError as {@link readModel} */
+export async function readModelInfo(path: string): Promise<ModelInfo> {
+  return (await readModelFile(path)).info;
+}
+
+async function readModelFile(
+  path: string,
+): Promise<{ readonly info: ModelInfo; readonly tensors: Map<string, NamedTensor> }> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new U2SegError(
+      'not-found',
+      `${path}: the model cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    );
+  });
+  const { tensors, metadata } = readSafetensors(new Uint8Array(bytes), path);
+  if (metadata.get('format') !== format) {
+    throw new U2SegError(
+      'bad-format',
+      `${path}: wanted a model of format ${format} (u2seg convert makes one of other checkpoints), got ${metadata.get('format') ?? 'none'}.`,
+    );
+  }
+  return {
+    info: JSON.parse(metadata.get('info')!) as ModelInfo,
+    tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+  };
+}

@@ -1,0 +1,54 @@
+import type { Backbone, MaskProposal, PatchFeatures, RgbImage } from '@u2seg/core';
+import { resizePillow } from '@u2seg/datasets';
+import type { PipelineConfig } from './config.ts';
+import { cropDescriptors, maskMeans } from './embed-instances.ts';
+import { poolFeatures } from './pool-features.ts';
+import { decodePhoto } from './photo-index.ts';
+import { proposeOnPhoto } from './propose-on-photo.ts';
+
+/** What a worker is started with. */
+export interface PhotoWorkerData {
+  readonly folder: string;
+  readonly config: Pick<PipelineConfig, 'photos' | 'backbone' | 'proposals' | 'semantics'>;
+}
+
+/** One photo to label; with `features`, the backbone ran elsewhere. */
+export interface PhotoJob {
+  readonly path: string;
+  readonly image?: RgbImage;
+  readonly features?: PatchFeatures;
+}
+
+/** What the first half of the pipeline knows about a photo. */
+export interface LabelledPhoto {
+  readonly proposals: readonly MaskProposal[];
+  /** [proposals, D]; absent where the caller must compute it (crops through a backbone the worker does not have). */
+  readonly embeddings?: Float32Array;
+  /** Averaged down to the configured grid. */
+  readonly features: PatchFeatures;
+}
+
+/** The photo as the backbone sees it: a square, as MaskCut takes it (CutLER resizes with LANCZOS). */
+export function networkImage(image: RgbImage, config: PipelineConfig['backbone'], patchSize: number): RgbImage {
+  const side = Math.max(1, Math.round(config.size / patchSize)) * patchSize;
+  return resizePillow(image, side, side, 'lanczos');
+}
+
+/** Decode, describe, propose, embed. */
+export async function labelPhoto(
+  job: PhotoJob,
+  { folder, config }: PhotoWorkerData,
+  backbone: Backbone | undefined,
+): Promise<LabelledPhoto> {
+  const image = job.image ?? (await decodePhoto(folder, job, config.photos));
+  const features =
+    job.features ?? (await backbone!.extract(networkImage(image, config.backbone, backbone!.info.patchSize)));
+  const proposals = await proposeOnPhoto(image, features, config.proposals);
+  const pooled = poolFeatures(features, config.semantics.maxGrid);
+  if (config.backbone.embedding === 'mask-mean') {
+    return { proposals, embeddings: maskMeans(features, proposals), features: pooled };
+  }
+  if (backbone === undefined) return { proposals, features: pooled };
+  const size = Math.round(config.backbone.size / backbone.info.patchSize) * backbone.info.patchSize;
+  return { proposals, embeddings: await cropDescriptors(image, proposals, backbone, size), features: pooled };
+}

@@ -1,0 +1,94 @@
+/** A trained network on photos of one's own, outside the run that trained it. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { U2SegError } from '@u2seg/core';
+import { readJsonFile } from '@u2seg/interchange';
+import { z } from 'zod';
+import type { Reporter } from '../progress/reporter.ts';
+import type { PipelineConfig } from './config.ts';
+import { exportLabels } from './export-labels.ts';
+import { readModelInfo } from './model-file.ts';
+import { indexPhotos } from './photo-index.ts';
+import { predictAll } from './predict-stage.ts';
+import { pipelinePresets } from './presets.ts';
+import { RunDirectory } from './run-directory.ts';
+
+export interface PredictFolderOptions {
+  readonly photos: string;
+  readonly out: string;
+  /** A model file, or a run that trained one. */
+  readonly model: string;
+  readonly minScore: number;
+  readonly minPanopticScore?: number;
+  readonly backend: PipelineConfig['train']['backend'];
+  /** Hash of the model file: what the predictions belong to. */
+  readonly identity: (path: string) => Promise<string>;
+  readonly reporter: Reporter;
+}
+
+/** @throws U2SegError as the stages do, `not-found` without a model */
+export async function predictFolder(
+  options: PredictFolderOptions,
+): Promise<{ readonly folder: string; readonly photos: number; readonly instances: number; readonly skipped: number }> {
+  const { reporter } = options;
+  const path = await findModel(options.model);
+  const info = await readModelInfo(path);
+  const base = pipelinePresets.tiny;
+  const config: PipelineConfig = {
+    ...base,
+    photos: { ...base.photos, maxSide: 0 },
+    train: { ...base.train, backend: options.backend },
+    predict: {
+      ...info.testSize,
+      minScore: options.minScore,
+      minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,
+    },
+  };
+  const run = await RunDirectory.open(options.out, options.photos, config);
+  try {
+    reporter.begin('images', 'Photos');
+    const index = await indexPhotos(run, options.photos, config, reporter.progress);
+    reporter.end('images', `${index.photos.length} photos, ${index.skipped.length} left out`);
+    for (const { path: photo, reason } of index.skipped) reporter.warn(`${photo} is left out: ${reason}`);
+    reporter.begin('predict', 'Predictions');
+    const found = await predictAll(
+      run,
+      'predict',
+      index,
+      { path, identity: await options.identity(path) },
+      config,
+      reporter.progress,
+    );
+    await exportLabels(
+      run,
+      'predictions',
+      index,
+      found.inputsHash,
+      found.segments,
+      found.partitions,
+      { things: info.things, stuff: info.stuff },
+      reporter.progress,
+    );
+    reporter.end('predict', `${found.summary.instances} instances, ${found.summary.segments} panoptic segments`);
+    return {
+      folder: run.path('predictions'),
+      photos: index.photos.length,
+      instances: found.summary.instances,
+      skipped: index.skipped.length,
+    };
+  } finally {
+    await run.close();
+  }
+}
+
+/** The model of a run is the one of its last training. */
+export async function findModel(path: string): Promise<string> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined) throw new U2SegError('not-found', `${path}: there is no such model or run.`);
+  if (info.isFile()) return path;
+  for (const stage of ['rounds', 'train']) {
+    const record = await readJsonFile(join(path, 'stages', stage, 'stage.json'), z.object({ inputsHash: z.string() }));
+    if (record !== undefined) return join(path, 'stages', stage, record.inputsHash.slice(0, 12), 'model.safetensors');
+  }
+  throw new U2SegError('not-found', `${path}: wanted a run whose training is finished (u2seg fit), found none.`);
+}

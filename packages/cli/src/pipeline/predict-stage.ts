@@ -1,0 +1,143 @@
+/** Eighth stage: what the trained network says about every photo. */
+import type { OnProgress, Segment } from '@u2seg/core';
+import { loadTfBackend } from '@u2seg/heads';
+import {
+  PartitionedTable,
+  predictionsTable,
+  segmentsTable,
+  type PredictionRow,
+  type SegmentRow,
+} from '@u2seg/interchange';
+import { mergePanoptic, predictPanoptic, type PanopticPrediction } from '@u2seg/self-train';
+import { z } from 'zod';
+import type { PipelineConfig } from './config.ts';
+import { hashOf } from './hash.ts';
+import { photosOf, segmentRows } from './merge-stage.ts';
+import { readModel, type ModelInfo } from './model-file.ts';
+import { decodePhoto, type PhotoIndex } from './photo-index.ts';
+import { maskColumns } from './propose-stage.ts';
+import type { RunDirectory } from './run-directory.ts';
+import { photosPerPartition } from './shards.ts';
+import { resizePhoto } from './training-data.ts';
+
+const summarySchema = z.object({
+  photos: z.number(),
+  instances: z.number(),
+  segments: z.number(),
+  photosWithoutInstances: z.number(),
+});
+
+export interface PredictionTables {
+  readonly inputsHash: string;
+  readonly partitions: number;
+  readonly predictions: PartitionedTable<PredictionRow>;
+  readonly segments: PartitionedTable<SegmentRow>;
+  readonly summary: z.infer<typeof summarySchema>;
+}
+
+/** @param name - of the stage, so that predictions of several models can lie in one run */
+export async function predictAll(
+  run: RunDirectory,
+  name: string,
+  index: PhotoIndex,
+  model: { readonly path: string; readonly identity: string },
+  config: Pick<PipelineConfig, 'photos' | 'predict' | 'train'>,
+  onProgress: OnProgress,
+): Promise<PredictionTables> {
+  const inputsHash = hashOf(index.dataHash, model.identity, config.photos, config.predict);
+  const partitions = Math.ceil(index.photos.length / photosPerPartition);
+  const predictions = new PartitionedTable(run.path('stages', name, 'predictions'), predictionsTable, inputsHash);
+  const segments = new PartitionedTable(run.path('stages', name, 'segments'), segmentsTable, inputsHash);
+  const done = await run.finished(name, inputsHash, summarySchema);
+  if (done !== undefined) return { inputsHash, partitions, predictions, segments, summary: done };
+  const present = await segments.present();
+  if (present.size < partitions) {
+    await loadTfBackend(config.train.backend);
+    const { model: network, info } = await readModel(model.path);
+    let count = present.size * photosPerPartition;
+    try {
+      for (let p = 0; p < partitions; p += 1) {
+        if (present.has(p)) continue;
+        const rows: { predictions: PredictionRow[]; segments: SegmentRow[] } = { predictions: [], segments: [] };
+        for (const photo of photosOf(index, p)) {
+          const image = await decodePhoto(index.folder, photo, config.photos);
+          const { shortestEdge, maxSize, minScore } = config.predict;
+          const prediction = await predictPanoptic(network, image, {
+            shortestEdge,
+            maxSize,
+            resize: resizePhoto,
+            minScore,
+          });
+          rows.predictions.push(...predictionRows(photo.image_id, prediction.instances));
+          rows.segments.push(...panopticRows(photo.image_id, prediction, info, config.predict.minPanopticScore));
+          count += 1;
+          onProgress({
+            stage: name,
+            done: Math.min(count, index.photos.length),
+            total: index.photos.length,
+            unit: 'photos',
+          });
+        }
+        await predictions.write(p, rows.predictions);
+        await segments.write(p, rows.segments);
+      }
+    } finally {
+      network.dispose();
+    }
+  }
+  await predictions.finish(partitions);
+  await segments.finish(partitions);
+  const found = new Set<string>();
+  let [instanceCount, segmentCount] = [0, 0];
+  for await (const row of predictions.rows(partitions)) {
+    instanceCount += 1;
+    found.add(row.image_id);
+  }
+  for (const { rows } of (await segments.manifest())!.partitions) segmentCount += rows;
+  const photos = index.photos.length;
+  const summary = {
+    photos,
+    instances: instanceCount,
+    segments: segmentCount,
+    photosWithoutInstances: photos - found.size,
+  };
+  await run.finish(name, inputsHash, summary);
+  return { inputsHash, partitions, predictions, segments, summary };
+}
+
+export function predictionRows(imageId: string, instances: readonly Segment[]): PredictionRow[] {
+  return instances.map((one, i) => ({
+    image_id: imageId,
+    prediction_id: i,
+    cluster_id: one.clusterId,
+    ...maskColumns(one),
+  }));
+}
+
+/** The panoptic map as rows; a network without a semantic branch gives its instances, the surest on top. */
+export function panopticRows(
+  imageId: string,
+  prediction: PanopticPrediction,
+  info: Pick<ModelInfo, 'stuff'>,
+  minScore: number,
+): SegmentRow[] {
+  const { height, width, instances, panoptic } = prediction;
+  if (panoptic === undefined) {
+    const label = mergePanoptic(instances, new Int32Array(height * width).fill(-1), height, width, {
+      order: 'score',
+      minScore,
+      maxOverlapRatio: 0.5,
+      stuffClusters: info.stuff,
+    });
+    return segmentRows(imageId, label, instances);
+  }
+  const scores = new Map(panoptic.segments.map(({ id, score }) => [id, score ?? 1]));
+  const segments = panoptic.segments.map(({ id, isThing, category, area }) => ({
+    id,
+    isThing,
+    clusterId: isThing ? category : category - 1,
+    area,
+  }));
+  const rows = segmentRows(imageId, { height, width, ids: Uint32Array.from(panoptic.ids), segments }, []);
+  return rows.map((row) => ({ ...row, score: scores.get(row.segment_id)! }));
+}

@@ -1,0 +1,76 @@
+/** Photo and features to proposals, by the method of the configuration; runs in a worker thread. */
+import { encodeMask, rleArea, rleBbox, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { resizePillow, resizePillowGray } from '@u2seg/datasets';
+import { maskCutReference, proposeMasks, referenceAnnotations, resizeNearest, tokenCut } from '@u2seg/maskcut';
+import type { PipelineConfig } from './config.ts';
+import { loadComponent } from './open-backbone.ts';
+
+type ProposalSettings = PipelineConfig['proposals'];
+
+/** What a user's own proposal module exports as `propose`. */
+export type Propose = (
+  image: RgbImage,
+  features: PatchFeatures,
+  settings: ProposalSettings,
+) => readonly MaskProposal[] | Promise<readonly MaskProposal[]>;
+
+const methods: Readonly<Record<ProposalSettings['method'], Propose>> = {
+  maskcut: (image, features, { tau, maxMasks, crf }) =>
+    proposeMasks(image, features, { tau, maxMasks, ...(crf ? {} : { crfKernels: [], minCrfIou: 0 }) }),
+  'maskcut-reference': (image, features, { tau, maxMasks, crf }) =>
+    asReference(
+      image,
+      features,
+      maskCutReference(features, { tau, numCuts: maxMasks }).map(({ mask }) => mask),
+      crf,
+    ),
+  tokencut: (image, features, { tau, crf }) => {
+    const { gridH, gridW, patchSize } = features;
+    const { mask } = tokenCut(features, { tau });
+    return asReference(image, features, [resizeNearest(mask, gridH, gridW, gridH * patchSize, gridW * patchSize)], crf);
+  },
+};
+
+/** @throws U2SegError as the method does, or `not-found` for a component that cannot be loaded */
+export async function proposeOnPhoto(
+  image: RgbImage,
+  features: PatchFeatures,
+  settings: ProposalSettings,
+): Promise<MaskProposal[]> {
+  const propose =
+    settings.component === undefined
+      ? methods[settings.method]
+      : await loadComponent<Propose>(settings.component, 'propose');
+  const found = await propose(image, features, settings);
+  return found.map(({ mask, bboxXywh, area, score }) => ({ mask, bboxXywh, area, score }));
+}
+
+/** Masks at network size to proposals at photo size, as CutLER's script finishes them; scores are all 1 there. */
+function asReference(
+  image: RgbImage,
+  features: PatchFeatures,
+  masks: readonly Uint8Array[],
+  crf: boolean,
+): MaskProposal[] {
+  const height = features.gridH * features.patchSize;
+  const width = features.gridW * features.patchSize;
+  if (!crf) {
+    return masks.flatMap((mask): MaskProposal[] => {
+      const data = resizeNearest(mask, height, width, image.height, image.width);
+      const rle = encodeMask({ data, height: image.height, width: image.width });
+      const area = rleArea(rle);
+      return area === 0 ? [] : [{ mask: rle, bboxXywh: rleBbox(rle), area, score: 1 }];
+    });
+  }
+  const finished = referenceAnnotations(resizePillow(image, height, width, 'lanczos'), masks, {
+    height: image.height,
+    width: image.width,
+    resizeMask: (data, h, w, toHeight, toWidth) =>
+      resizePillowGray({ data, height: h, width: w }, toHeight, toWidth, 'bicubic').data,
+  });
+  return finished.flatMap(({ annotation }): MaskProposal[] =>
+    annotation === undefined
+      ? []
+      : [{ mask: annotation.segmentation, bboxXywh: annotation.bboxXywh, area: annotation.area, score: 1 }],
+  );
+}

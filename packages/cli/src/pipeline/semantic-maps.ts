@@ -1,0 +1,169 @@
+/** Ways to give every pixel a semantic cluster: STEGO's trained head, or k-means on the features as they are. */
+import { readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
+import { kMeans, normalizeRows } from '@u2seg/clustering';
+import { deriveSeed, permutation, seededRng, type OnProgress, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { interpolateBilinear } from '@u2seg/datasets';
+import { loadTfBackend } from '@u2seg/heads';
+import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
+import {
+  fiveCropFeatures,
+  loadStegoModel,
+  segmentStego,
+  trainStego,
+  type StegoCrf,
+  type StegoPresetName,
+} from '@u2seg/self-train';
+import type { PipelineConfig } from './config.ts';
+import type { FeatureStore } from './feature-store.ts';
+import type { RunDirectory } from './run-directory.ts';
+
+/** Cluster of every pixel of a photo. */
+export interface SemanticMapper {
+  /** [H, W] of `image`, in [0, clusters). */
+  map(features: PatchFeatures, image: RgbImage, crf: StegoCrf | undefined): Promise<ArrayLike<number>>;
+  dispose(): void;
+}
+
+/** Trains STEGO on the stored features, from its last checkpoint where there is one. */
+export async function stegoMapper(
+  run: RunDirectory,
+  store: FeatureStore,
+  config: PipelineConfig,
+  inputsHash: string,
+  onProgress: OnProgress,
+): Promise<SemanticMapper> {
+  const { semantics, seed, train } = config;
+  await loadTfBackend(train.backend);
+  const folder = run.path('stages', 'semantics');
+  const path = `${folder}/stego-${inputsHash.slice(0, 12)}.safetensors`;
+  await mkdir(folder, { recursive: true });
+  const resume = await readFile(path).catch(() => undefined);
+  const { model } = await trainStego(semantics.fiveCrop ? fiveCropFeatures(store) : store, {
+    preset: semantics.preset as StegoPresetName,
+    steps: semantics.steps,
+    batchSize: semantics.batchSize,
+    codeDim: semantics.codeDim,
+    classes: semantics.clusters,
+    seed: deriveSeed(seed, 'stego'),
+    checkpointEvery: 100,
+    onCheckpoint: async (bytes) => writeFileAtomic(path, bytes),
+    onProgress,
+    ...(resume === undefined ? {} : { resume: new Uint8Array(resume) }),
+  });
+  model.dispose();
+  // Read back, so that a run that trained and a run that found the file go on from the same bytes.
+  const trained = loadStegoModel(new Uint8Array(await readFile(path)), path);
+  return {
+    map: async (features, image, crf) => {
+      const { height, width } = image;
+      const { labels } = await segmentStego(trained, features, {
+        height,
+        width,
+        image,
+        ...(crf === undefined ? {} : { crf }),
+      });
+      return labels;
+    },
+    dispose: () => trained.dispose(),
+  };
+}
+
+/** Most feature vectors k-means looks at; drawn at random beyond. */
+const maxSamples = 100_000;
+/** Sharpness of the log-probabilities handed to the CRF, as for STEGO. */
+const alpha = 2;
+
+/** Spherical k-means on the patch features: the baseline STEGO improves on. */
+export async function kMeansMapper(
+  run: RunDirectory,
+  store: FeatureStore,
+  config: PipelineConfig,
+  inputsHash: string,
+  onProgress: OnProgress,
+): Promise<SemanticMapper> {
+  const { semantics, seed } = config;
+  const { dim } = store;
+  const path = run.path('stages', 'semantics', `k-means-${inputsHash.slice(0, 12)}.safetensors`);
+  let centroids: Float32Array;
+  const existing = await readFile(path).catch(() => undefined);
+  if (existing === undefined) {
+    const perPhoto = Math.max(1, Math.floor(maxSamples / store.count));
+    const rows: Float32Array[] = [];
+    for (let i = 0; i < store.count; i += 1) {
+      const { data, gridH, gridW } = await store.read(i);
+      const order = permutation(gridH * gridW, seededRng(deriveSeed(seed, 'semantic samples', i)));
+      for (const cell of order.slice(0, perPhoto)) rows.push(data.slice(cell * dim, (cell + 1) * dim));
+    }
+    const points = new Float32Array(rows.length * dim);
+    rows.forEach((row, i) => points.set(row, i * dim));
+    const k = Math.min(semantics.clusters, rows.length);
+    const result = await kMeans(normalizeRows(points, rows.length, dim), {
+      dim,
+      n: rows.length,
+      k,
+      metric: 'spherical',
+      seed: deriveSeed(seed, 'semantic k-means'),
+      onProgress,
+    });
+    centroids = result.centroids;
+    await mkdir(run.path('stages', 'semantics'), { recursive: true });
+    await writeFileAtomic(
+      path,
+      writeSafetensors([{ name: 'centroids', dtype: 'float32', shape: [k, dim], data: centroids }]),
+    );
+  } else {
+    centroids = readSafetensors(new Uint8Array(existing), path).tensors[0]!.data as Float32Array;
+  }
+  const k = centroids.length / dim;
+  return {
+    map: async (features, image, crf) => {
+      const cosines = cosineMaps(features, centroids, k);
+      const { height, width } = image;
+      const full = interpolateBilinear(
+        cosines,
+        { channels: k, height: features.gridH, width: features.gridW },
+        height,
+        width,
+      );
+      return crf === undefined ? largest(full, k, height * width) : crf(image, logSoftmax(full, k, height * width), k);
+    },
+    dispose: () => undefined,
+  };
+}
+
+/** [K, gridH, gridW] */
+function cosineMaps({ data, gridH, gridW, dim }: PatchFeatures, centroids: Float32Array, k: number): Float32Array {
+  const cells = gridH * gridW;
+  const unit = normalizeRows(data, cells, dim);
+  const out = new Float32Array(k * cells);
+  for (let c = 0; c < k; c += 1) {
+    for (let cell = 0; cell < cells; cell += 1) {
+      let sum = 0;
+      for (let j = 0; j < dim; j += 1) sum += unit[cell * dim + j]! * centroids[c * dim + j]!;
+      out[c * cells + cell] = sum;
+    }
+  }
+  return out;
+}
+
+function largest(maps: Float32Array, k: number, pixels: number): Uint16Array {
+  const labels = new Uint16Array(pixels);
+  for (let i = 0; i < pixels; i += 1) {
+    let best = 0;
+    for (let c = 1; c < k; c += 1) if (maps[c * pixels + i]! > maps[best * pixels + i]!) best = c;
+    labels[i] = best;
+  }
+  return labels;
+}
+
+function logSoftmax(maps: Float32Array, k: number, pixels: number): Float32Array {
+  const out = new Float32Array(maps.length);
+  for (let i = 0; i < pixels; i += 1) {
+    let sum = 0;
+    for (let c = 0; c < k; c += 1) sum += Math.exp(alpha * maps[c * pixels + i]!);
+    const log = Math.log(sum);
+    for (let c = 0; c < k; c += 1) out[c * pixels + i] = alpha * maps[c * pixels + i]! - log;
+  }
+  return out;
+}
