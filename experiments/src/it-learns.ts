@@ -13,7 +13,14 @@ import { generateScene, sceneCategories, type Scene } from '@u2seg/datasets';
 import { loadTfBackend, PanopticCascadeModel } from '@u2seg/heads';
 import { writeFileAtomic } from '@u2seg/interchange';
 import { PanopticQuality, type PanopticReport } from '@u2seg/metrics';
-import { predictPanoptic, tiny, tinyRecipe, trainPanoptic, type TrainingExample, type TrainingSet } from '@u2seg/self-train';
+import {
+  predictPanoptic,
+  tiny,
+  tinyRecipe,
+  trainPanoptic,
+  type TrainingExample,
+  type TrainingSet,
+} from '@u2seg/self-train';
 
 export interface ItLearnsConfig {
   readonly trainScenes: number;
@@ -89,15 +96,21 @@ export async function runItLearns(
   const model = PanopticCascadeModel.create(tiny.network({ things, stuff: sceneCategories.length - things }), { seed });
   const started = Date.now();
   const recipe = tinyRecipe(iterations);
+  const memory: { iteration: number; tensors: number; rssMiB: number }[] = [];
   const { curve } = await trainPanoptic(model, data, {
     ...recipe,
     seed,
     folder,
     checkpointEvery: 100,
     onProgress: ({ done, values }) => {
+      const { loss, imagesPerSecond, secondsLeft, tensors, memoryMiB } = values as Record<string, number>;
+      if (done === 1 || done % 100 === 0) {
+        memory.push({ iteration: done, tensors: tensors!, rssMiB: Math.round(memoryMiB!) });
+      }
       if (done % 25 === 0) {
-        const { loss, imagesPerSecond, secondsLeft } = values as Record<string, number>;
-        say(`${done} loss ${loss!.toFixed(3)} ${imagesPerSecond!.toFixed(2)} images/s ${secondsLeft!.toFixed(0)} s left`);
+        say(
+          `${done} loss ${loss!.toFixed(3)} ${imagesPerSecond!.toFixed(2)} images/s ${secondsLeft!.toFixed(0)} s left`,
+        );
       }
     },
   });
@@ -111,14 +124,23 @@ export async function runItLearns(
   return {
     question: 'Panoptic quality on unseen synthetic scenes after training from true labels with the tiny preset',
     config: { ...config, recipe },
-    protocol: 'PQ over the classes that occur, clusters identified with the categories they were trained as (no matching)',
+    protocol:
+      'PQ over the classes that occur, clusters identified with the categories they were trained as (no matching)',
     test: { all: percent(report.all), things: percent(report.things), stuff: percent(report.stuff) },
-    perClass: report.perClass.map(({ name, pq, tp, fp, fn }) => ({ name, pq: Number((100 * pq).toFixed(2)), tp, fp, fn })),
+    perClass: report.perClass.map(({ name, pq, tp, fp, fn }) => ({
+      name,
+      pq: Number((100 * pq).toFixed(2)),
+      tp,
+      fp,
+      fn,
+    })),
     loss: [1, ...curve.map(({ iteration }) => iteration).filter((i) => i % 25 === 0)].map((i) => ({
       iteration: i,
       total: Number(curve[i - 1]!.total.toFixed(4)),
     })),
+    memory,
     trainSeconds: Math.round(trainSeconds),
+    imagesPerSecond: Number(((iterations * recipe.batchSize) / trainSeconds).toFixed(2)),
     secondsPerPrediction: Number(secondsPerPrediction.toFixed(3)),
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
@@ -136,6 +158,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = fileURLToPath(new URL(`../runs/it-learns-${iterations}/`, root));
   await mkdir(folder, { recursive: true });
   const summary = await runItLearns({ ...itLearns, iterations }, folder, (line) => console.log(line));
-  await writeFileAtomic(fileURLToPath(new URL('it-learns/summary.json', root)), `${JSON.stringify(summary, null, 2)}\n`);
+  await writeFileAtomic(
+    fileURLToPath(new URL('it-learns/summary.json', root)),
+    `${JSON.stringify(summary, null, 2)}\n`,
+  );
   console.log(summary['test']);
 }
