@@ -1,4 +1,5 @@
 /** The main job: from a folder of photos to a trained segmenter, every stage resumable. */
+import { listPhotos, type PhotoListing } from '@u2seg/datasets';
 import { openGroundTruth } from './ground-truth.ts';
 import { clusterAll, type InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
@@ -75,10 +76,12 @@ type Progressing = { -readonly [K in keyof FitResult]: FitResult[K] };
  */
 export async function fitFolder(options: FitOptions): Promise<FitResult> {
   const { config, reporter } = options;
+  // First, so that a misspelled folder of photos leaves no run behind.
+  const listing = await listPhotos(options.photos, { recursive: config.photos.recursive });
   const run = await RunDirectory.open(options.out, options.photos, config);
   try {
     const times = await StageTimes.open(run, options.now);
-    const result = await runStages(options, run, times);
+    const result = await runStages(options, listing, run, times);
     await times.save();
     const last = options.until ?? 'report';
     if (last !== 'report' && last !== 'evaluate') return result;
@@ -95,7 +98,12 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
   }
 }
 
-async function runStages(options: FitOptions, run: RunDirectory, times: StageTimes): Promise<Progressing> {
+async function runStages(
+  options: FitOptions,
+  listing: PhotoListing,
+  run: RunDirectory,
+  times: StageTimes,
+): Promise<Progressing> {
   const { config, reporter } = options;
   const last = stageNames.indexOf(options.until ?? 'report');
   const wanted = (name: StageName): boolean => stageNames.indexOf(name) <= last;
@@ -114,7 +122,7 @@ async function runStages(options: FitOptions, run: RunDirectory, times: StageTim
   const index = await stage(
     'images',
     'Photos',
-    () => indexPhotos(run, options.photos, config, progress),
+    () => indexPhotos(run, options.photos, listing, config, progress),
     describePhotos,
   );
   const result: Progressing = { folder: run.folder, index, warnings: [] };

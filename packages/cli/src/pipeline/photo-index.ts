@@ -1,9 +1,9 @@
 /** First stage: which photos there are, and which are left out for what reason. */
 import { availableParallelism } from 'node:os';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { U2SegError, type OnProgress, type RgbImage } from '@u2seg/core';
-import { decodeImage, listPhotos, type PhotoFile } from '@u2seg/datasets';
+import { decodeImage, type PhotoFile, type PhotoListing } from '@u2seg/datasets';
 import { imagesTable, PartitionedTable, skippedTable, type ImageRow, type SkippedRow } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
@@ -36,18 +36,18 @@ export function decodePhoto(
 }
 
 /**
- * Lists and checks the photos: every one is decoded once, so that no later stage meets a broken file.
+ * Checks the photos that were listed: every one is decoded once, so that no later stage meets a broken file.
  *
- * @throws U2SegError `not-found` for an absent or empty folder, or when no photo can be read
+ * @throws U2SegError `not-found` when no photo can be read
  */
 export async function indexPhotos(
   run: RunDirectory,
   folder: string,
+  listing: PhotoListing,
   config: PipelineConfig,
   onProgress: OnProgress,
 ): Promise<PhotoIndex> {
   const settings = config.photos;
-  const listing = await listPhotos(folder, { recursive: settings.recursive });
   const listed = settings.limit > 0 ? listing.photos.slice(0, settings.limit) : listing.photos;
   const stamps = await Promise.all(
     listed.map(async ({ path, id }) => {
@@ -63,7 +63,7 @@ export async function indexPhotos(
     return { folder, photos: await images.read(0), skipped: await skipped.read(0), dataHash: done.dataHash };
   }
   const photos: ImageRow[] = [];
-  const left: SkippedRow[] = listing.skipped.map(({ path, reason }) => ({ path, reason }));
+  const left: SkippedRow[] = listing.skipped.map(({ path, reason }) => ({ path: relative(resolve(folder), path), reason }));
   let checked = 0;
   for await (const result of mapOrdered(listed, 2 * availableParallelism(), (photo) =>
     check(folder, photo, settings),

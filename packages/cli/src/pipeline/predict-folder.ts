@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
+import { listPhotos } from '@u2seg/datasets';
 import { readJsonFile } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { Reporter } from '../progress/reporter.ts';
@@ -44,10 +45,11 @@ export async function predictFolder(
       minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,
     },
   };
+  const listing = await listPhotos(options.photos, { recursive: config.photos.recursive });
   const run = await RunDirectory.open(options.out, options.photos, config);
   try {
     reporter.begin('images', 'Photos');
-    const index = await indexPhotos(run, options.photos, config, reporter.progress);
+    const index = await indexPhotos(run, options.photos, listing, config, reporter.progress);
     reporter.end('images', `${index.photos.length} photos, ${index.skipped.length} left out`);
     for (const { path: photo, reason } of index.skipped) reporter.warn(`${photo} is left out: ${reason}`);
     reporter.begin('predict', 'Predictions');
