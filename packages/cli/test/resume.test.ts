@@ -1,0 +1,79 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeSyntheticDataset } from '@u2seg/datasets';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { u2seg } from './run-cli.ts';
+
+const settings = [
+  'backbone.size=64',
+  'clustering.k=3',
+  'semantics.steps=120',
+  'semantics.clusters=5',
+  'semantics.batchSize=4',
+  'semantics.maxSide=64',
+  'train.iterations=4',
+  'train.batchSize=2',
+  'train.checkpointEvery=2',
+  'train.shortestEdge=64',
+  'train.maxSize=96',
+  'predict.shortestEdge=64',
+  'predict.maxSize=96',
+  'rounds.count=1',
+  'rounds.iterations=2',
+].flatMap((setting) => ['--set', setting]);
+
+let root: string;
+let args: readonly string[];
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'u2seg-resume-'));
+  // more than one partition of photos
+  const { imageFolder, panopticJson } = await writeSyntheticDataset(join(root, 'scenes'), {
+    count: 18,
+    seed: 5,
+    height: 64,
+    width: 96,
+  });
+  args = ['fit', imageFolder, '--gt', panopticJson, '--json', '--workers', '1', ...settings];
+});
+
+/** Where to kill: when this much of the JSON events was printed. One for each stage. */
+const moments: readonly (readonly [string, RegExp])[] = [
+  ['images', /"begin","stage":"images"/u],
+  ['propose', /"stage":"propose","done":17/u],
+  ['cluster', /"begin","stage":"cluster"/u],
+  ['semantics: training', /"stage":"stego","done":105/u],
+  ['semantics: maps', /"stage":"semantics","done":17/u],
+  ['merge', /"begin","stage":"merge"/u],
+  ['labels', /"stage":"write labels","done":9/u],
+  ['train', /"stage":"train","done":3/u],
+  ['rounds: relabelling', /"stage":"relabel","done":9/u],
+  ['rounds: training', /"begin","stage":"rounds".*"stage":"train","done":1/su],
+  ['predict', /"stage":"predict","done":17/u],
+  ['evaluate', /"begin","stage":"evaluate"/u],
+  ['report', /"begin","stage":"report"/u],
+];
+
+describe('u2seg fit', () => {
+  it('killed in every stage and started again, gives the summary of an undisturbed run; run twice, the same', async () => {
+    const whole = await u2seg([...args, '--out', join(root, 'whole')]);
+    expect(whole.code, whole.stderr).toBe(0);
+    const wanted = await readFile(join(root, 'whole', 'summary.json'), 'utf8');
+    const out = join(root, 'killed');
+    const missed: string[] = [];
+    for (const [moment, killWhen] of moments) {
+      const { signal, code, stderr } = await u2seg([...args, '--out', out], { killWhen });
+      if (signal !== 'SIGKILL') missed.push(moment);
+      if (code !== null) expect(code, stderr).toBe(0);
+    }
+    // The last stages may be over before the signal arrives.
+    expect(missed.filter((moment) => !['evaluate', 'report'].includes(moment))).toEqual([]);
+    const last = await u2seg([...args, '--out', out]);
+    expect(last.code, last.stderr).toBe(0);
+    expect(await readFile(join(out, 'summary.json'), 'utf8')).toBe(wanted);
+    const again = await u2seg([...args, '--out', join(root, 'whole')]);
+    expect(again.code, again.stderr).toBe(0);
+    expect(await readFile(join(root, 'whole', 'summary.json'), 'utf8')).toBe(wanted);
+  }, 600_000);
+});
