@@ -114,6 +114,8 @@ const predict = z.strictObject({
   minScore: ratio,
   /** Score an instance needs to enter the panoptic map. */
   minPanopticScore: ratio,
+  /** Of two instances of different clusters that overlap by more than this IoU the surer stays; 1 keeps both, as detectron2 does. */
+  maxClusterOverlap: ratio,
   shortestEdge: positive,
   maxSize: positive,
 });

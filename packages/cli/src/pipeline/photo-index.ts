@@ -63,7 +63,10 @@ export async function indexPhotos(
     return { folder, photos: await images.read(0), skipped: await skipped.read(0), dataHash: done.dataHash };
   }
   const photos: ImageRow[] = [];
-  const left: SkippedRow[] = listing.skipped.map(({ path, reason }) => ({ path: relative(resolve(folder), path), reason }));
+  const left: SkippedRow[] = listing.skipped.map(({ path, reason }) => ({
+    path: relative(resolve(folder), path),
+    reason,
+  }));
   let checked = 0;
   for await (const result of mapOrdered(listed, 2 * availableParallelism(), (photo) =>
     check(folder, photo, settings),

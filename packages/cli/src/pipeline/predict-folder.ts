@@ -40,6 +40,7 @@ export async function predictFolder(
     photos: { ...base.photos, maxSide: 0 },
     train: { ...base.train, backend: options.backend },
     predict: {
+      ...base.predict,
       ...info.testSize,
       minScore: options.minScore,
       minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,

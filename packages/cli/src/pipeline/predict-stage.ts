@@ -1,5 +1,5 @@
 /** Eighth stage: what the trained network says about every photo. */
-import type { OnProgress, Segment } from '@u2seg/core';
+import { rleIou, type OnProgress, type Segment } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import {
   PartitionedTable,
@@ -68,7 +68,9 @@ export async function predictAll(
             resize: resizePhoto,
             minScore,
           });
-          rows.predictions.push(...predictionRows(photo.image_id, prediction.instances));
+          rows.predictions.push(
+            ...predictionRows(photo.image_id, surest(prediction.instances, config.predict.maxClusterOverlap)),
+          );
           rows.segments.push(...panopticRows(photo.image_id, prediction, info, config.predict.minPanopticScore));
           count += 1;
           onProgress({
@@ -103,6 +105,18 @@ export async function predictAll(
   };
   await run.finish(name, inputsHash, summary);
   return { inputsHash, partitions, predictions, segments, summary };
+}
+
+/**
+ * Instances without those that repeat a surer one under the name of another cluster: clusters of one object are rarely one.
+ *
+ * @param instances - by falling score
+ */
+export function surest(instances: readonly Segment[], maxOverlap: number): Segment[] {
+  if (maxOverlap >= 1) return [...instances];
+  const kept: Segment[] = [];
+  for (const one of instances) if (kept.every(({ mask }) => rleIou(one.mask, mask) <= maxOverlap)) kept.push(one);
+  return kept;
 }
 
 export function predictionRows(imageId: string, instances: readonly Segment[]): PredictionRow[] {

@@ -38,7 +38,7 @@ const tiny: PipelineConfig = {
     maxSize: 320,
   },
   rounds: { count: 1, iterations: 150, minScores: [0.5], maxIou: 0.5, maxPredictions: 30 },
-  predict: { minScore: 0.05, minPanopticScore: 0.3, shortestEdge: 192, maxSize: 320 },
+  predict: { minScore: 0.05, minPanopticScore: 0.3, maxClusterOverlap: 0.7, shortestEdge: 192, maxSize: 320 },
   report: { maxPhotos: 40, exemplars: 8 },
 };
 
@@ -81,7 +81,7 @@ const paper: PipelineConfig = {
     maxSize: 1333,
   },
   rounds: { count: 0, iterations: 80_000, minScores: [0.7, 0.65], maxIou: 0.5, maxPredictions: 30 },
-  predict: { minScore: 0.05, minPanopticScore: 0.5, shortestEdge: 800, maxSize: 1333 },
+  predict: { minScore: 0.05, minPanopticScore: 0.5, maxClusterOverlap: 1, shortestEdge: 800, maxSize: 1333 },
   report: { maxPhotos: 40, exemplars: 8 },
 };
 

@@ -53,8 +53,9 @@ export function networkOf(config: PipelineConfig, things: number): DetectorConfi
 function recipeOf(config: PipelineConfig, iterations: number, seed: number): TrainPanopticOptions {
   const { train } = config;
   const preset = trainPreset(train.preset);
-  const { copyPaste: presetPaste, ...recipe } =
-    train.preset === 'tiny' ? tinyRecipe(iterations) : { ...preset.recipe, iterations };
+  const { copyPaste: presetPaste, ...recipe } = train.preset.startsWith('tiny')
+    ? { ...preset.recipe, ...tinyRecipe(iterations) }
+    : { ...preset.recipe, iterations };
   const copyPaste = train.copyPaste === undefined ? presetPaste : train.copyPaste ? (presetPaste ?? {}) : undefined;
   return {
     ...recipe,
@@ -76,7 +77,14 @@ export async function trainModel(
   onProgress: OnProgress,
 ): Promise<TrainedModel> {
   const { checkpointEvery: _often, backend: _where, ...settings } = config.train;
-  const inputsHash = hashOf(index.dataHash, labels.inputsHash, settings, config.predict, config.seed);
+  const inputsHash = hashOf(
+    index.dataHash,
+    labels.inputsHash,
+    settings,
+    config.predict,
+    config.merge.maxInstances,
+    config.seed,
+  );
   const folder = run.path('stages', 'train', inputsHash.slice(0, 12));
   const path = `${folder}/model.safetensors`;
   if ((await run.finished('train', inputsHash, trainSchema)) === undefined) {
