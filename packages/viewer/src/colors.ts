@@ -19,8 +19,8 @@ const firstStuff: readonly string[] = [
 const goldenAngle = 137.50776405003785;
 
 /** Oklab lightness of successive ids, in [0, 1]: neighbours differ in lightness too, which every eye can tell. */
-const thingLightness: readonly number[] = [0.74, 0.5, 0.86, 0.62];
-const stuffLightness: readonly number[] = [0.84, 0.7, 0.92, 0.77];
+const thingLightness: readonly number[] = [0.78, 0.5, 0.88, 0.62];
+const stuffLightness: readonly number[] = [0.9, 0.72];
 
 /**
  * Colour of a cluster as `#rrggbb`; things and stuff have palettes of their own.

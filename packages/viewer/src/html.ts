@@ -62,28 +62,21 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Escapes text for element content and quoted attributes. Line breaks and tabs stay; what HTML cannot hold is shown: other
- * control characters as their control pictures (U+2400 and following), lone surrogates and non-characters as U+FFFD.
+ * Escapes text for element content and quoted attributes. Line breaks and tabs stay; what HTML cannot hold (other control
+ * characters, lone surrogates, non-characters) is shown as U+FFFD.
  */
 export function escapeHtml(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
     .replace(/[&<>"']/g, (character) => entities[character]!)
-    .replace(unprintable, (character) => pictureOf(character));
+    .replace(unprintable, (character) => (character === '\n' || character === '\t' ? character : '\ufffd'));
 }
 
 const unprintable = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/gu;
 
-function pictureOf(character: string): string {
-  if (character === '\n' || character === '\t') return character;
-  const code = character.codePointAt(0)!;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  return code === 0x7f ? '\u2421' : '\ufffd';
-}
-
-/** A name on one line: line breaks and tabs shown as control pictures, cut after `maxLength` characters. */
+/** A name on one line: line breaks shown as arrows, tabs as spaces, cut after `maxLength` characters. */
 export function oneLine(text: string, maxLength: number): string {
-  const line = text.replace(/\r\n?|[\n\u2028\u2029]/g, '\u240a').replace(/\t/g, '\u2409');
+  const line = text.replace(/\r\n?|[\n\u2028\u2029]/g, '\u21b5').replace(/\t/g, ' ');
   // by code points, so that no emoji is cut in half; the slice first keeps a huge text from becoming a huge list
   const characters = Array.from(line.slice(0, 2 * maxLength + 2));
   return characters.length <= maxLength ? line : `${characters.slice(0, maxLength).join('')}\u2026`;

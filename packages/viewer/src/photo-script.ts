@@ -28,21 +28,25 @@ const mark = (segment) => {
     marked.add(node);
   }
 };
+const place = (event) => {
+  const x = Math.min(event.clientX + 14, innerWidth - tooltip.offsetWidth - 6);
+  const below = event.clientY + 18;
+  const y = below + tooltip.offsetHeight > innerHeight ? event.clientY - tooltip.offsetHeight - 10 : below;
+  tooltip.style.transform = 'translate(' + Math.max(4, x) + 'px,' + y + 'px)';
+};
 document.addEventListener('pointerover', (event) => {
   const segment = segmentAt(event.target);
   mark(segment);
   tooltip.hidden = !segment || segment.localName !== 'path';
   if (!tooltip.hidden) {
     tooltip.textContent = textOf(segment);
+    // a modal dialog covers everything outside of it
     (segment.closest('dialog') || document.body).append(tooltip);
+    place(event);
   }
 });
 document.addEventListener('pointermove', (event) => {
-  if (tooltip.hidden) return;
-  const x = Math.min(event.clientX + 14, innerWidth - tooltip.offsetWidth - 6);
-  const below = event.clientY + 18;
-  const y = below + tooltip.offsetHeight > innerHeight ? event.clientY - tooltip.offsetHeight - 10 : below;
-  tooltip.style.transform = 'translate(' + Math.max(4, x) + 'px,' + y + 'px)';
+  if (!tooltip.hidden) place(event);
 });
 
 const rows = byId('photo-rows');
@@ -77,12 +81,13 @@ const show = (link) => {
   current = link;
   const panel = link.closest('.panel').cloneNode(true);
   for (const node of panel.querySelectorAll('[id]')) node.removeAttribute('id');
+  for (const node of panel.querySelectorAll('.hot')) node.classList.remove('hot');
   for (const details of panel.querySelectorAll('details')) details.open = true;
   const inner = panel.querySelector('.enlarge');
   inner.replaceWith(...inner.childNodes);
   const svg = panel.querySelector('svg');
   const box = svg.viewBox.baseVal;
-  const scale = Math.min(innerWidth * 0.94 / box.width, innerHeight * 0.72 / box.height);
+  const scale = Math.min((innerWidth * 0.96 - 32) / box.width, innerHeight * 0.72 / box.height);
   svg.style.width = Math.floor(box.width * scale) + 'px';
   content.replaceChildren(panel);
   byId('enlarged-title').textContent = link.querySelector('svg').getAttribute('aria-label');

@@ -91,7 +91,7 @@ dialog .segments ol { display: grid; grid-template-columns: repeat(auto-fill, mi
 .cluster h4 { display: flex; gap: .45rem; align-items: baseline; }
 .cluster h4 small { margin-left: auto; flex: none; }
 .exemplars { display: flex; flex-wrap: wrap; gap: .35rem; align-items: center; }
-.exemplars img { display: block; width: auto; height: auto; max-width: 96px; max-height: 96px; border-radius: 2px; }
+.exemplars img { display: block; height: 4.75rem; width: auto; min-width: 2.4rem; max-width: 8.4rem; object-fit: cover; border-radius: 2px; }
 .exemplars p { margin: 0; color: var(--soft); font-size: .85rem; }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; max-width: 90rem; }

@@ -63,7 +63,7 @@ describe('renderReport', () => {
     const scripts = [...page.matchAll(/<script(?: [^>]*)?>/g)].map(([tag]) => tag);
     expect(scripts).toEqual(['<script type="application/json" id="curve-data">', '<script>', '<script>']);
     expect(page.match(/<title>/g)!.length).toBe(page.match(/<\/title>/g)!.length);
-    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\u240a');
+    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\u21b5');
   });
 
   it('refers to nothing outside of the page', async () => {
@@ -133,10 +133,14 @@ describe('renderReport', () => {
     const other = samplePhoto(1, { height: 64, width: 64 });
     await expect(
       renderReport({ ...emptyReport, photos: [{ ...photo, prediction: other.prediction }] }),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(`[U2SegError: renderReport: photo "scene 1.png": prediction[0].mask must have the photo's size 48 x 64, got 64 x 64.]`);
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: renderReport: photo "scene 1.png": prediction[0].mask must have the photo's size 48 x 64, got 64 x 64.]`,
+    );
     await expect(
       renderReport({ ...emptyReport, metrics: [{ title: 'PQ', protocol: '', columns: ['a', 'b'], rows: [[1]] }] }),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(`[U2SegError: renderReport: metrics "PQ": row 0 must have 2 values, got 1.]`);
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: renderReport: metrics "PQ": row 0 must have 2 values, got 1.]`,
+    );
     const series = [
       {
         name: 's',
@@ -148,7 +152,11 @@ describe('renderReport', () => {
     ];
     await expect(
       renderReport({ ...emptyReport, curves: [{ name: 'loss', xLabel: 'step', series }] }),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(`[U2SegError: renderReport: curve "loss": series "s": points[1] must have an x that is finite and never falls, got 0.]`);
-    await expect(renderReport(emptyReport, { maxSide: 0 })).rejects.toThrowErrorMatchingInlineSnapshot(`[U2SegError: renderReport: maxSide must be an integer in [16, 9007199254740991], got 0.]`);
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: renderReport: curve "loss": series "s": points[1] must have an x that is finite and never falls, got 0.]`,
+    );
+    await expect(renderReport(emptyReport, { maxSide: 0 })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: renderReport: maxSide must be an integer in [16, 9007199254740991], got 0.]`,
+    );
   });
 });
