@@ -37,6 +37,14 @@ export {
 } from './maskcut-reference.ts';
 export { MaskCutPool, type MaskCutPoolOptions, type PooledOptions } from './maskcut-pool.ts';
 export { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
+export { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './objects/object-score.ts';
+export {
+  proposeObjects,
+  proposeObjectsDefaults,
+  type ObjectProposal,
+  type ProposeObjectsOptions,
+} from './objects/propose-objects.ts';
+export { type MergeWeights } from './objects/region-tree.ts';
 export {
   finishProposals,
   proposeMasks,
