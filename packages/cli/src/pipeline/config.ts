@@ -32,8 +32,8 @@ const backbone = z.strictObject({
 });
 
 const proposals = z.strictObject({
-  /** `maskcut`, `maskcut-reference`: CutLER's iterated cut, ours and to the letter; `tokencut`: one cut. */
-  method: z.enum(['maskcut', 'maskcut-reference', 'tokencut']),
+  /** `objects`: regions of a merge tree, more recall and less precision; `maskcut`, `maskcut-reference`: CutLER's iterated cut, ours and to the letter; `tokencut`: one cut. */
+  method: z.enum(['maskcut', 'objects', 'maskcut-reference', 'tokencut']),
   /** Edge threshold on cosine similarity. */
   tau: z.number().min(-1).max(1),
   /** Most masks of a photo (N). */

@@ -17,6 +17,7 @@ export type Propose = (
 const methods: Readonly<Record<ProposalSettings['method'], Propose>> = {
   maskcut: (image, features, { tau, maxMasks, crf }) =>
     proposeMasks(image, features, { tau, maxMasks, ...(crf ? {} : { crfKernels: [], minCrfIou: 0 }) }),
+  objects: (image, features, { maxMasks }) => proposeObjects(image, features, { maxObjects: maxMasks }),
   'maskcut-reference': (image, features, { tau, maxMasks, crf }) =>
     asReference(
       image,
