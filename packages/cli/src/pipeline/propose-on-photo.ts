@@ -1,7 +1,14 @@
 /** Photo and features to proposals, by the method of the configuration; runs in a worker thread. */
 import { encodeMask, rleArea, rleBbox, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import { resizePillow, resizePillowGray } from '@u2seg/datasets';
-import { maskCutReference, proposeMasks, referenceAnnotations, resizeNearest, tokenCut } from '@u2seg/maskcut';
+import {
+  maskCutReference,
+  proposeMasks,
+  proposeObjects,
+  referenceAnnotations,
+  resizeNearest,
+  tokenCut,
+} from '@u2seg/maskcut';
 import type { PipelineConfig } from './config.ts';
 import { loadComponent } from './open-backbone.ts';
 
