@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { CommandContext } from './commands/context.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerEvaluate } from './commands/evaluate.ts';
 import { registerFit } from './commands/fit.ts';
 import { registerPredict } from './commands/predict.ts';
 import { registerView } from './commands/view.ts';
@@ -25,6 +26,7 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   const context: CommandContext = { ...output, json: () => program.opts<{ json?: boolean }>().json === true };
   registerFit(program, context);
   registerDemo(program, context);
+  registerEvaluate(program, context);
   registerPredict(program, context);
   registerView(program, context);
   registerDoctor(program, context);

@@ -1,5 +1,5 @@
 /** The metrics of a run as tables for people: terminal and report show the same. */
-import type { CocoStats, ProtocolResult } from '@u2seg/metrics';
+import type { CocoStats, ProtocolResult, UniversalReport } from '@u2seg/metrics';
 import type { RunMetrics } from './evaluate-stage.ts';
 
 export interface MetricTable {
@@ -41,45 +41,41 @@ export function percent(value: number): string {
 export function metricTables(metrics: RunMetrics): MetricTable[] {
   const { groundTruth, classAgnostic, universal } = metrics;
   const photos = `${groundTruth.photos} annotated photos of ${groundTruth.path}`;
-  const tables: MetricTable[] = [
-    {
-      title: 'Class-agnostic masks',
-      protocol: `COCO AP and AR of masks in percent, all things one class, IoU 0.50:0.05:0.95, at most 100 masks a photo, crowds ignored; ${photos}`,
-      columns: ['', ...cocoColumns.map(([title]) => title)],
-      rows: Object.entries(classAgnostic).map(([name, stats]) => [
-        name,
-        ...cocoColumns.map(([, key]) => percent(stats[key])),
-      ]),
-    },
-  ];
-  const rows = Object.entries(universal).flatMap(([name, { results }]) =>
-    results.map(({ protocol, panoptic, semantic }) => [
-      name,
-      protocol,
-      ...[
-        panoptic.all.pq,
-        panoptic.all.sq,
-        panoptic.all.rq,
-        panoptic.things.pq,
-        panoptic.stuff.pq,
-        semantic.miou,
-        semantic.pixelAccuracy,
-      ].map(percent),
-    ]),
-  );
-  const first = Object.values(universal)[0]?.results[0];
-  if (rows.length > 0 && first !== undefined) {
-    const sentences = Object.entries(protocolSentences).map(([name, text]) => `${name}: ${text}`);
-    tables.push({
-      title: 'Panoptic and semantic',
-      protocol:
-        `Percent, ${first.panoptic.perClass.length} classes of the ground truth, of which PQ averages those that occur; clusters matched to classes ` +
-        `${first.fittedOnScoredData ? 'on the very photos scored, as the papers do' : 'on other photos'}. ${sentences.join('. ')}. ${photos}`,
-      columns: ['', 'matching', 'PQ', 'SQ', 'RQ', 'PQ things', 'PQ stuff', 'mIoU', 'pixel accuracy'],
-      rows,
-    });
-  }
+  const protocol = `COCO AP and AR of masks in percent, all things one class, IoU 0.50:0.05:0.95, at most 100 masks a photo, crowds ignored; ${photos}`;
+  const tables = [cocoTable('Class-agnostic masks', protocol, classAgnostic)];
+  if (Object.keys(universal).length > 0) tables.push(universalTable(universal, photos));
   return tables;
+}
+
+/** The numbers of COCO's summary, one row a name. */
+export function cocoTable(title: string, protocol: string, stats: Readonly<Record<string, CocoStats>>): MetricTable {
+  return {
+    title,
+    protocol,
+    columns: ['', ...cocoColumns.map(([name]) => name)],
+    rows: Object.entries(stats).map(([name, values]) => [name, ...cocoColumns.map(([, key]) => percent(values[key]))]),
+  };
+}
+
+/** Scores under every matching, one row a name and matching. */
+export function universalTable(reports: Readonly<Record<string, UniversalReport>>, photos: string): MetricTable {
+  const rows = Object.entries(reports).flatMap(([name, { results }]) =>
+    results.map(({ protocol, panoptic, semantic }) => {
+      const { all, things, stuff } = panoptic;
+      const values = [all.pq, all.sq, all.rq, things.pq, stuff.pq, semantic.miou, semantic.pixelAccuracy];
+      return [name, protocol, ...values.map(percent)];
+    }),
+  );
+  const first = Object.values(reports)[0]!.results[0]!;
+  const sentences = Object.entries(protocolSentences).map(([name, text]) => `${name}: ${text}`);
+  return {
+    title: 'Panoptic and semantic',
+    protocol:
+      `Percent, ${first.panoptic.perClass.length} classes of the ground truth, of which PQ averages those that occur; clusters matched to classes ` +
+      `${first.fittedOnScoredData ? 'on the very photos scored, as the papers do' : 'on other photos'}. ${sentences.join('. ')}. ${photos}`,
+    columns: ['', 'matching', 'PQ', 'SQ', 'RQ', 'PQ things', 'PQ stuff', 'mIoU', 'pixel accuracy'],
+    rows,
+  };
 }
 
 /** The numbers that go into summary.json. */
