@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandContext } from './commands/context.ts';
+import { registerCompare } from './commands/compare.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
@@ -27,6 +28,7 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   registerFit(program, context);
   registerDemo(program, context);
   registerEvaluate(program, context);
+  registerCompare(program, context);
   registerPredict(program, context);
   registerView(program, context);
   registerDoctor(program, context);

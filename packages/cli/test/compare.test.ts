@@ -1,0 +1,46 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { meanAndDeviation } from '../src/commands/compare.ts';
+import { u2seg } from './run-cli.ts';
+
+async function run(seed: number, ap: number | null): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'u2seg-compare-'));
+  const summary = {
+    format: 'u2seg-summary/1',
+    config: { seed, train: { iterations: 3 } },
+    metrics: { classAgnostic: { model: { ap } } },
+  };
+  await writeFile(join(folder, 'summary.json'), JSON.stringify(summary));
+  return folder;
+}
+
+describe('meanAndDeviation', () => {
+  it('matches what is worked out by hand, and leaves out what is not there', () => {
+    expect(meanAndDeviation([1, 3])).toEqual({ mean: 2, deviation: Math.SQRT2 });
+    expect(meanAndDeviation([1, Number.NaN, 3])).toEqual({ mean: 2, deviation: Math.SQRT2 });
+    expect(meanAndDeviation([5])).toEqual({ mean: 5, deviation: Number.NaN });
+  });
+});
+
+describe('u2seg compare', () => {
+  it('tells settings and metrics apart, with mean and deviation', async () => {
+    const { code, stdout, stderr } = await u2seg(['compare', await run(0, 0.25), await run(1, 0.75), '--json']);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      settings: [{ differs: ['seed: 0 there, 1 here'] }],
+      metrics: [{ name: 'classAgnostic.model.ap', values: [0.25, 0.75], mean: 0.5, deviation: Math.SQRT1_2 / 2 }],
+    });
+    const text = await u2seg(['compare', await run(0, 0.25), await run(0, null)]);
+    expect(text.stdout).toMatch(/the same settings/u);
+    expect(text.stdout).toMatch(/classAgnostic\.model\.ap\s*│\s*0\.2500 │\s*- │\s*0\.2500 │\s*- /u);
+  });
+
+  it('wants two runs, and summaries in them', async () => {
+    expect(await u2seg(['compare', await run(0, 1)])).toMatchObject({ code: 2 });
+    const { code, stderr } = await u2seg(['compare', await run(0, 1), join(tmpdir(), 'u2seg-no-run')]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('u2seg-no-run');
+  });
+});
