@@ -1,0 +1,77 @@
+/** Questions the papers leave open, one component swapped a row; published numbers there are none. */
+import type { Experiment, ExperimentSystem } from '../experiment.ts';
+
+function ablation(
+  id: string,
+  title: string,
+  question: string,
+  rows: Readonly<Record<string, readonly string[]>>,
+): Experiment {
+  return {
+    id: `ablation-${id}`,
+    title,
+    question,
+    source: '',
+    data: ['coco, or photos of one’s own with a COCO panoptic JSON'],
+    cost: 'tiny: minutes a row on two cores',
+    systems: Object.entries(rows).map(([row, settings]): ExperimentSystem => ({ row, preset: 'tiny', settings })),
+    published: [],
+  };
+}
+
+export const ownAblations: readonly Experiment[] = [
+  ablation('backbone', 'Backbone', 'What do better features give?', {
+    embedded: ['backbone.name=embedded'],
+    'DINO ViT-S/8': ['backbone.name=dino-vits8'],
+    'DINO ViT-B/8': ['backbone.name=dino-vitb8'],
+  }),
+  ablation('max-masks', 'Masks a photo (N)', 'How many cuts a photo?', {
+    '1': ['proposals.maxMasks=1'],
+    '3': ['proposals.maxMasks=3'],
+    '8': ['proposals.maxMasks=8'],
+  }),
+  ablation('tau', 'Edge threshold (tau)', 'How alike must patches be to be joined?', {
+    '0.15': ['proposals.tau=0.15'],
+    '0.30': ['proposals.tau=0.3'],
+    '0.45': ['proposals.tau=0.45'],
+  }),
+  ablation('crf', 'CRF on proposals', 'What does refining edges give?', {
+    on: ['proposals.crf=true'],
+    off: ['proposals.crf=false'],
+  }),
+  ablation('proposals', 'Way of proposing', 'Which masks are the better start?', {
+    maskcut: ['proposals.method=maskcut'],
+    'maskcut-reference': ['proposals.method=maskcut-reference'],
+    tokencut: ['proposals.method=tokencut'],
+    objects: ['proposals.method=objects'],
+  }),
+  ablation('k', 'Clusters (K)', 'How many pseudo-classes on few photos?', {
+    '4': ['clustering.k=4'],
+    '8': ['clustering.k=8'],
+    '16': ['clustering.k=16'],
+  }),
+  ablation('engine', 'Engine of k-means', 'Do engines agree?', {
+    wasm: ['clustering.engine=wasm'],
+    'typed-arrays': ['clustering.engine=typed-arrays'],
+    tensorflow: ['clustering.engine=tensorflow'],
+  }),
+  ablation('merge', 'Merge rule', 'Which instance lies on top?', {
+    'bbox-area': ['merge.order=bbox-area'],
+    'mask-area': ['merge.order=mask-area'],
+    score: ['merge.order=score'],
+  }),
+  ablation('rounds', 'Self-training rounds', 'What does a round add?', {
+    '0': ['rounds.count=0'],
+    '1': ['rounds.count=1'],
+    '2': ['rounds.count=2'],
+  }),
+  ablation('drop-loss', 'DropLoss threshold', 'How far from every label may a region go unpunished?', {
+    off: ['train.dropLossIou=null'],
+    '0.01': ['train.dropLossIou=0.01'],
+    '0.4': ['train.dropLossIou=0.4'],
+  }),
+  ablation('copy-paste', 'Copy-paste', 'Does pasting instances help?', {
+    off: ['train.copyPaste=false'],
+    on: ['train.copyPaste=true'],
+  }),
+];

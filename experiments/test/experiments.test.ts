@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { loadConfig } from '@u2seg/cli';
+import { experiments } from '@u2seg/experiments';
+
+it('names every experiment once and every published cell once', () => {
+  expect(new Set(experiments.map(({ id }) => id)).size).toBe(experiments.length);
+  for (const { id, published } of experiments) {
+    const keys = published.map(({ row, column }) => `${row} | ${column}`);
+    expect(new Set(keys).size, id).toBe(keys.length);
+    expect(published.every(({ value }) => Number.isFinite(value))).toBe(true);
+  }
+});
+
+it('has systems whose settings the pipeline takes', async () => {
+  for (const { systems } of experiments)
+    for (const { preset, settings } of systems) await loadConfig({ preset, set: settings });
+});
+
+it('keeps the corrected column order of Table A4: PQ is the mean over 80 things and 15 stuff classes', () => {
+  const { published } = experiments.find(({ id }) => id === 'u2seg-table-a4')!;
+  const rows = new Set(published.map(({ row }) => row).filter((row) => row.startsWith('COCO')));
+  expect(rows.size).toBe(6);
+  for (const row of rows) {
+    const cell = (column: string): number => published.find((c) => c.row === row && c.column === column)!.value;
+    expect(Math.abs((80 * cell('PQ things') + 15 * cell('PQ stuff')) / 95 - cell('PQ'))).toBeLessThan(0.1);
+  }
+});
