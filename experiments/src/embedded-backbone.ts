@@ -53,10 +53,12 @@ type Propose = (image: RgbImage, features: PatchFeatures) => readonly MaskPropos
 
 const methods: Readonly<Record<string, Propose>> = {
   'maskcut-reference, N 3, tau 0.15': (image, features) => reference(image, features, 0.15),
-  'maskcut-reference, N 3, tau 0.3': (image, features) => reference(image, features, 0.3),
   'maskcut, N 3, tau 0.15': (image, features) => proposeMasks(image, features, { tau: 0.15, maxMasks: 3 }),
   'maskcut, N 8, tau 0.3': (image, features) => proposeMasks(image, features, { tau: 0.3, maxMasks: 8 }),
-  'objects, 100': (image, features) => proposeObjects(image, features),
+  // does not depend on the backbone but for a tenth of its merge cost, and takes as long as the others together
+  ...(process.env['U2SEG_OBJECTS'] === '1'
+    ? { 'objects, 100': (image, features) => proposeObjects(image, features) }
+    : {}),
 };
 
 function reference(image: RgbImage, features: PatchFeatures, tau: number): readonly MaskProposal[] {
