@@ -7,6 +7,8 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { registerFit } from './commands/fit.ts';
 import { registerPredict } from './commands/predict.ts';
+import { registerRunExperiment } from './commands/run-experiment.ts';
+import { registerTable } from './commands/table.ts';
 import { registerView } from './commands/view.ts';
 
 /** The command line; `output` is where its own help and complaints go. */
@@ -29,6 +31,8 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   registerDemo(program, context);
   registerEvaluate(program, context);
   registerCompare(program, context);
+  registerRunExperiment(program, context);
+  registerTable(program, context);
   registerPredict(program, context);
   registerView(program, context);
   registerDoctor(program, context);

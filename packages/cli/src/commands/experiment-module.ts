@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { nearestName } from '../pipeline/nearest-name.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** What the experiments module gives; the package `@u2seg/experiments` has the same shape. */
+export interface ListedExperiment {
+  readonly id: string;
+  readonly title: string;
+  readonly question: string;
+  readonly source: string;
+  readonly trap?: string;
+  readonly data: readonly string[];
+  readonly cost: string;
+  readonly systems: readonly {
+    readonly row: string;
+    readonly preset: 'tiny' | 'paper';
+    readonly settings: readonly string[];
+  }[];
+  readonly published: readonly {
+    readonly row: string;
+    readonly column: string;
+    readonly value: number;
+    readonly recalled?: boolean;
+  }[];
+}
+
+/** @throws UsageError if the module is not there or exports no `experiments` */
+export async function loadExperiments(module: string | undefined): Promise<readonly ListedExperiment[]> {
+  const name = module ?? '@u2seg/experiments';
+  const url = module === undefined || !existsSync(module) ? name : pathToFileURL(resolve(module)).href;
+  let loaded: { readonly experiments?: unknown };
+  try {
+    loaded = (await import(url)) as typeof loaded;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new UsageError(
+      `experiments come from ${name}, which does not load: ${reason}. Run this in the repository after npm run build, or name a module with --experiments.`,
+      { cause },
+    );
+  }
+  if (!Array.isArray(loaded.experiments)) throw new UsageError(`${name} exports no list named experiments.`);
+  return loaded.experiments as readonly ListedExperiment[];
+}
+
+/** One by its id, or all. @throws UsageError naming the nearest id there is */
+export function selectExperiments(
+  list: readonly ListedExperiment[],
+  id: string | undefined,
+  all: boolean | undefined,
+): readonly ListedExperiment[] {
+  if (all === true) return list;
+  const ids = list.map((experiment) => experiment.id);
+  if (id === undefined) throw new UsageError(`name an experiment or give --all; there are ${ids.join(', ')}.`);
+  const found = list.find((experiment) => experiment.id === id);
+  if (found !== undefined) return [found];
+  const nearest = nearestName(id, ids);
+  throw new UsageError(
+    `there is no experiment ${id}${nearest === undefined ? '' : `; the nearest is ${nearest}`}. There are ${ids.join(', ')}.`,
+  );
+}
