@@ -92,6 +92,13 @@ export {
   type VotedInstance,
   type VotingInstance,
 } from './cluster-votes.ts';
+export {
+  ClusteredInstanceEvaluator,
+  type ClusteredDetection,
+  type ClusteredInstanceImage,
+  type ClusteredInstanceOptions,
+  type ClusteredInstanceResult,
+} from './clustered-instances.ts';
 export { DataHash, imageDigest } from './data-hash.ts';
 export { remapLabels, remapTable, sequentialRemapTable } from './label-remap.ts';
 export { UnsupervisedSemantics, type UnsupervisedOptions, type UnsupervisedReport } from './unsupervised-semantics.ts';
