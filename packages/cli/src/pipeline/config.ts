@@ -120,6 +120,15 @@ const predict = z.strictObject({
   maxSize: positive,
 });
 
+const evaluate = z.strictObject({
+  /** Majority vote: a thing votes from this score on ... */
+  voteMinScore: ratio,
+  /** ... for ground truth its box overlaps by more than this IoU. */
+  voteMinIou: ratio,
+  /** A stuff region votes when it overlaps by more than this IoU. */
+  stuffVoteMinIou: ratio,
+});
+
 const report = z.strictObject({
   maxPhotos: z.number().int().min(0),
   exemplars: positive,
@@ -142,6 +151,7 @@ export const pipelineSchema = z.strictObject({
   train,
   rounds,
   predict,
+  evaluate,
   report,
 });
 

@@ -1,14 +1,18 @@
 /** Ninth stage: proposals, pseudo-labels and predictions against the ground truth, where there is one. */
-import { rleArea, rleBbox, U2SegError, type MaskProposal, type OnProgress } from '@u2seg/core';
+import { rleArea, rleBbox, U2SegError, type OnProgress } from '@u2seg/core';
 import {
+  ClusteredInstanceEvaluator,
   CocoAccumulator,
   detectionsFrom,
   groundTruthFrom,
   UniversalEvaluator,
+  type ClusteredInstanceResult,
   type CocoStats,
+  type GroundTruthInstance,
   type UniversalReport,
 } from '@u2seg/metrics';
 import type { PartitionedTable, PredictionRow, ProposalRow, SegmentRow } from '@u2seg/interchange';
+import type { PipelineConfig } from './config.ts';
 import { paint } from './export-labels.ts';
 import type { GroundTruth, PhotoTruth } from './ground-truth.ts';
 import type { PhotoIndex } from './photo-index.ts';
@@ -23,8 +27,12 @@ export interface ScoredTables {
   readonly panoptic: Readonly<
     Record<string, { readonly table: PartitionedTable<SegmentRow>; readonly scored: boolean }>
   >;
+  /** Rows whose clusters are named by votes and scored class by class. */
+  readonly clustered: Readonly<Record<string, PartitionedTable<PredictionRow>>>;
   readonly numThingClusters: number;
   readonly numStuffClusters: number;
+  /** Thresholds of the majority vote. */
+  readonly votes: PipelineConfig['evaluate'];
 }
 
 export interface RunMetrics {
@@ -36,6 +44,10 @@ export interface RunMetrics {
   };
   /** Class-agnostic COCO AP/AR of masks against the things of the ground truth. */
   readonly classAgnostic: Readonly<Record<string, CocoStats>>;
+  /** The same of boxes. */
+  readonly classAgnosticBoxes: Readonly<Record<string, CocoStats>>;
+  /** Class-aware AP/AR of boxes and masks, clusters named by votes, per matching. */
+  readonly classAware: Readonly<Record<string, readonly ClusteredInstanceResult[]>>;
   readonly universal: Readonly<Record<string, UniversalReport>>;
 }
 
@@ -55,7 +67,26 @@ export async function evaluateRun(
     );
   }
   const accumulators = Object.keys(tables.masks).map(
-    (name) => [name, new CocoAccumulator({ iouType: 'segm' })] as const,
+    (name) =>
+      [
+        name,
+        { segm: new CocoAccumulator({ iouType: 'segm' }), bbox: new CocoAccumulator({ iouType: 'bbox' }) },
+      ] as const,
+  );
+  const { voteMinScore, voteMinIou, stuffVoteMinIou } = tables.votes;
+  const votes = { minScore: voteMinScore, minIou: voteMinIou };
+  const things = truth.categories.filter(({ isThing }) => isThing);
+  const clustered = Object.keys(tables.clustered).map(
+    (name) =>
+      [
+        name,
+        new ClusteredInstanceEvaluator({
+          categories: things,
+          numClusters: Math.max(1, tables.numThingClusters),
+          dataset: truth.path,
+          votes,
+        }),
+      ] as const,
   );
   const evaluators = Object.keys(tables.panoptic).map(
     (name) =>
@@ -66,6 +97,8 @@ export async function evaluateRun(
           numThingClusters: Math.max(1, tables.numThingClusters),
           numStuffClusters: tables.numStuffClusters,
           dataset: truth.path,
+          instanceVotes: votes,
+          stuffMinIou: stuffVoteMinIou,
         }),
       ] as const,
   );
@@ -73,6 +106,7 @@ export async function evaluateRun(
     | {
         readonly p: number;
         readonly masks: Map<string, (ProposalRow | PredictionRow)[]>[];
+        readonly clustered: Map<string, PredictionRow[]>[];
         readonly panoptic: Map<string, SegmentRow[]>[];
       }
     | undefined;
@@ -85,6 +119,9 @@ export async function evaluateRun(
           Object.values(tables.masks).map(async (table) =>
             byPhoto((await table.read(p)) as (ProposalRow | PredictionRow)[]),
           ),
+        ),
+        clustered: await Promise.all(
+          Object.values(tables.clustered).map(async (table) => byPhoto(await table.read(p))),
         ),
         panoptic: await Promise.all(
           Object.values(tables.panoptic).map(async ({ table }) => byPhoto(await table.read(p))),
@@ -99,8 +136,31 @@ export async function evaluateRun(
         `${truth.path}: ${one.annotation.fileName} has ${one.map.width} x ${one.map.height} pixels, photo ${row.path} ${row.width} x ${row.height}; photos.maxSide must be 0 or not below the photos' size to score them.`,
       );
     }
-    accumulators.forEach(([, accumulator], i) =>
-      addMasks(accumulator, photo, one, (partition!.masks[i]!.get(row.image_id) ?? []).map(toProposal), truth),
+    const instances = instancesOf(one, truth);
+    const image = { id: photo, height: row.height, width: row.width, fileName: one.annotation.fileName };
+    const agnostic = groundTruthFrom(
+      [image],
+      object,
+      instances.map((instance) => ({ ...instance, imageId: photo, categoryId: 1 })),
+    );
+    accumulators.forEach(([, { segm, bbox }], i) => {
+      const rows = (partition!.masks[i]!.get(row.image_id) ?? []).map(toProposal);
+      const detections = detectionsFrom(
+        agnostic,
+        rows.map(({ mask, bboxXywh, score }) => ({ imageId: photo, categoryId: 1, mask, bboxXywh, score })),
+      );
+      segm.update(agnostic, detections);
+      bbox.update(agnostic, detections);
+    });
+    clustered.forEach(([, evaluator], i) =>
+      evaluator.update({
+        image,
+        gt: instances,
+        detections: (partition!.clustered[i]!.get(row.image_id) ?? []).map((found) => ({
+          ...toProposal(found),
+          clusterId: found.cluster_id,
+        })),
+      }),
     );
     evaluators.forEach(([name, evaluator], i) =>
       addPanoptic(
@@ -115,46 +175,21 @@ export async function evaluateRun(
   }
   return {
     groundTruth: { path: truth.path, sha256: truth.sha256, photos: truth.photos.length, unmatched: truth.unmatched },
-    classAgnostic: Object.fromEntries(accumulators.map(([name, accumulator]) => [name, accumulator.compute().stats])),
+    classAgnostic: Object.fromEntries(accumulators.map(([name, { segm }]) => [name, segm.compute().stats])),
+    classAgnosticBoxes: Object.fromEntries(accumulators.map(([name, { bbox }]) => [name, bbox.compute().stats])),
+    classAware: Object.fromEntries(clustered.map(([name, evaluator]) => [name, evaluator.compute()])),
     universal: Object.fromEntries(evaluators.map(([name, evaluator]) => [name, evaluator.compute()])),
   };
 }
 
-function addMasks(
-  accumulator: CocoAccumulator,
-  photo: number,
-  truth: PhotoTruth,
-  masks: readonly MaskProposal[],
-  gt: GroundTruth,
-): void {
-  const { height, width } = truth.map;
+/** The things of a photo's ground truth; boxes are the masks' own. */
+function instancesOf(truth: PhotoTruth, gt: GroundTruth): Omit<GroundTruthInstance, 'imageId'>[] {
   const isThing = new Map(gt.categories.map((category) => [category.id, category.isThing]));
-  const instances = truth.annotation.segments.flatMap((segment) => {
-    const mask = truth.masks.get(segment.id);
-    if (mask === undefined || isThing.get(segment.categoryId) !== true) return [];
-    return [
-      {
-        imageId: photo,
-        categoryId: 1,
-        mask,
-        bboxXywh: rleBbox(mask),
-        area: rleArea(mask),
-        crowd: segment.isCrowd === true,
-      },
-    ];
+  return truth.annotation.segments.flatMap(({ id, categoryId, isCrowd }) => {
+    const mask = truth.masks.get(id);
+    if (mask === undefined || isThing.get(categoryId) !== true) return [];
+    return [{ categoryId, mask, bboxXywh: rleBbox(mask), area: rleArea(mask), crowd: isCrowd === true }];
   });
-  const ground = groundTruthFrom(
-    [{ id: photo, height, width, fileName: truth.annotation.fileName }],
-    object,
-    instances,
-  );
-  accumulator.update(
-    ground,
-    detectionsFrom(
-      ground,
-      masks.map(({ mask, bboxXywh, score }) => ({ imageId: photo, categoryId: 1, mask, bboxXywh, score })),
-    ),
-  );
 }
 
 function addPanoptic(

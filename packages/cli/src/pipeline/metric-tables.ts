@@ -1,5 +1,5 @@
 /** The metrics of a run as tables for people: terminal and report show the same. */
-import type { CocoStats, ProtocolResult, UniversalReport } from '@u2seg/metrics';
+import type { ClusteredInstanceResult, CocoStats, ProtocolResult, UniversalReport } from '@u2seg/metrics';
 import type { RunMetrics } from './evaluate-stage.ts';
 
 export interface MetricTable {
@@ -23,15 +23,26 @@ const cocoColumns: readonly (readonly [string, keyof CocoStats])[] = [
   ['AR@100', 'arThird'],
 ];
 
-/** What each matching does, in one sentence. */
-const protocolSentences: Readonly<Record<ProtocolResult['protocol'], string>> = {
-  'majority-vote':
-    'U2Seg’s: things with score >= 0.6 and box IoU > 0.7 vote, stuff regions with IoU > 0.15; a cluster takes its most frequent class',
-  'hungarian-one-to-one':
-    'Hungarian on pixels, things and stuff apart, one cluster a class; clusters left over are void',
-  'hungarian-many-to-one':
-    'Hungarian on pixels, things and stuff apart; clusters left over take their most frequent class',
-};
+/** What a matching did, in one sentence. */
+function protocolSentence({ protocol, mapping }: Pick<ProtocolResult, 'protocol' | 'mapping'>): string {
+  const { minScore, minIou, stuffMinIou } = mapping.thresholds;
+  const ofStuff = stuffMinIou === undefined ? '' : `, stuff regions with IoU > ${stuffMinIou}`;
+  const boxVotes = `things with score >= ${minScore} and box IoU > ${minIou} vote${ofStuff}`;
+  const onVotes = mapping.evidence === 'instances';
+  const hungarian = onVotes ? `Hungarian on votes (${boxVotes})` : 'Hungarian on pixels, things and stuff apart';
+  return {
+    'majority-vote': `U2Seg’s: ${boxVotes}; a cluster takes its most frequent class`,
+    'hungarian-one-to-one': `${hungarian}, one cluster a class; clusters left over are void`,
+    'hungarian-many-to-one': `${hungarian}; clusters left over take their most frequent class`,
+  }[protocol];
+}
+
+function sentencesOf(results: readonly Pick<ProtocolResult, 'protocol' | 'mapping'>[]): string {
+  return results.map((result) => `${result.protocol}: ${protocolSentence(result)}`).join('. ');
+}
+
+const fittedOn = (scored: boolean): string =>
+  scored ? 'on the very photos scored, as the papers do' : 'on other photos';
 
 /** A share as percent with two digits; `-` where nothing was there to average. */
 export function percent(value: number): string {
@@ -39,10 +50,15 @@ export function percent(value: number): string {
 }
 
 export function metricTables(metrics: RunMetrics): MetricTable[] {
-  const { groundTruth, classAgnostic, universal } = metrics;
+  const { groundTruth, classAgnostic, classAgnosticBoxes, classAware, universal } = metrics;
   const photos = `${groundTruth.photos} annotated photos of ${groundTruth.path}`;
-  const protocol = `COCO AP and AR of masks in percent, all things one class, IoU 0.50:0.05:0.95, at most 100 masks a photo, crowds ignored; ${photos}`;
-  const tables = [cocoTable('Class-agnostic masks', protocol, classAgnostic)];
+  const agnostic = (what: string): string =>
+    `COCO AP and AR of ${what} in percent, all things one class, IoU 0.50:0.05:0.95, at most 100 a photo, crowds ignored; ${photos}`;
+  const tables = [
+    cocoTable('Class-agnostic masks', agnostic('masks'), classAgnostic),
+    cocoTable('Class-agnostic boxes', agnostic('boxes'), classAgnosticBoxes),
+  ];
+  if (Object.keys(classAware).length > 0) tables.push(classAwareTable(classAware, photos));
   if (Object.keys(universal).length > 0) tables.push(universalTable(universal, photos));
   return tables;
 }
@@ -57,6 +73,43 @@ export function cocoTable(title: string, protocol: string, stats: Readonly<Recor
   };
 }
 
+/** Class-aware AP of detections whose clusters were named by votes, one row a name, matching and kind. */
+export function classAwareTable(
+  results: Readonly<Record<string, readonly ClusteredInstanceResult[]>>,
+  photos: string,
+): MetricTable {
+  const all = Object.values(results).flat();
+  const first = all[0]!;
+  const rows = Object.entries(results).flatMap(([name, list]) =>
+    list.flatMap(({ protocol, mapping, matchedClusters, bbox, segm }) =>
+      [
+        { kind: 'boxes', report: bbox },
+        { kind: 'masks', report: segm },
+      ].flatMap(({ kind, report }) =>
+        report === undefined
+          ? []
+          : [
+              [
+                name,
+                protocol,
+                kind,
+                `${matchedClusters} of ${mapping.classOfCluster.length}`,
+                ...cocoColumns.map(([, key]) => percent(report.stats[key])),
+              ],
+            ],
+      ),
+    ),
+  );
+  return {
+    title: 'Class-aware instances',
+    protocol:
+      `COCO AP and AR in percent over the ${first.mapping.classNames.length} thing classes of the ground truth, IoU 0.50:0.05:0.95, at most 100 a photo; clusters matched to classes ` +
+      `${fittedOn(first.fittedOnScoredData)}, detections of the others dropped. ${sentencesOf(Object.values(results)[0]!)}. ${photos}`,
+    columns: ['', 'matching', 'of', 'clusters', ...cocoColumns.map(([name]) => name)],
+    rows,
+  };
+}
+
 /** Scores under every matching, one row a name and matching. */
 export function universalTable(reports: Readonly<Record<string, UniversalReport>>, photos: string): MetricTable {
   const rows = Object.entries(reports).flatMap(([name, { results }]) =>
@@ -67,27 +120,46 @@ export function universalTable(reports: Readonly<Record<string, UniversalReport>
     }),
   );
   const first = Object.values(reports)[0]!.results[0]!;
-  const sentences = Object.entries(protocolSentences).map(([name, text]) => `${name}: ${text}`);
   return {
     title: 'Panoptic and semantic',
     protocol:
       `Percent, ${first.panoptic.perClass.length} classes of the ground truth, of which PQ averages those that occur; clusters matched to classes ` +
-      `${first.fittedOnScoredData ? 'on the very photos scored, as the papers do' : 'on other photos'}. ${sentences.join('. ')}. ${photos}`,
+      `${fittedOn(first.fittedOnScoredData)}. ${sentencesOf(Object.values(reports)[0]!.results)}. ${photos}`,
     columns: ['', 'matching', 'PQ', 'SQ', 'RQ', 'PQ things', 'PQ stuff', 'mIoU', 'pixel accuracy'],
     rows,
   };
 }
 
 /** The numbers that go into summary.json. */
-export function metricNumbers({ groundTruth, classAgnostic, universal }: RunMetrics): unknown {
+export function metricNumbers({
+  groundTruth,
+  classAgnostic,
+  classAgnosticBoxes,
+  classAware,
+  universal,
+}: RunMetrics): unknown {
   const number = (value: number): number | null => (Number.isFinite(value) ? value : null);
+  const numbers = (stats: CocoStats): unknown =>
+    Object.fromEntries(Object.entries(stats).map(([key, value]) => [key, number(value as number)]));
+  const each = <T>(values: Readonly<Record<string, T>>, of: (value: T) => unknown): unknown =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, of(value)]));
   return {
     groundTruth,
-    classAgnostic: Object.fromEntries(
-      Object.entries(classAgnostic).map(([name, stats]) => [
-        name,
-        Object.fromEntries(Object.entries(stats).map(([key, value]) => [key, number(value as number)])),
-      ]),
+    classAgnostic: each(classAgnostic, numbers),
+    classAgnosticBoxes: each(classAgnosticBoxes, numbers),
+    classAware: each(classAware, (results) =>
+      Object.fromEntries(
+        results.map(({ protocol, matchedClusters, fittedOnScoredData, mapping, bbox, segm }) => [
+          protocol,
+          {
+            matchedClusters,
+            fittedOnScoredData,
+            thresholds: mapping.thresholds,
+            bbox: numbers(bbox.stats),
+            ...(segm === undefined ? {} : { segm: numbers(segm.stats) }),
+          },
+        ]),
+      ),
     ),
     universal: Object.fromEntries(
       Object.entries(universal).map(([name, { results }]) => [

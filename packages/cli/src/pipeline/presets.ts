@@ -39,6 +39,7 @@ const tiny: PipelineConfig = {
   },
   rounds: { count: 1, iterations: 150, minScores: [0.5], maxIou: 0.5, maxPredictions: 30 },
   predict: { minScore: 0.05, minPanopticScore: 0.3, maxClusterOverlap: 0.7, shortestEdge: 192, maxSize: 320 },
+  evaluate: { voteMinScore: 0.6, voteMinIou: 0.7, stuffVoteMinIou: 0.15 },
   report: { maxPhotos: 40, exemplars: 8 },
 };
 
@@ -82,6 +83,7 @@ const paper: PipelineConfig = {
   },
   rounds: { count: 0, iterations: 80_000, minScores: [0.7, 0.65], maxIou: 0.5, maxPredictions: 30 },
   predict: { minScore: 0.05, minPanopticScore: 0.5, maxClusterOverlap: 1, shortestEdge: 800, maxSize: 1333 },
+  evaluate: { voteMinScore: 0.6, voteMinIou: 0.7, stuffVoteMinIou: 0.15 },
   report: { maxPhotos: 40, exemplars: 8 },
 };
 

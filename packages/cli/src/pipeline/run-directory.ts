@@ -19,7 +19,7 @@ const stageSchema = z.object({ inputsHash: z.string(), result: z.unknown() });
 
 /** Settings that change neither labels nor model, only how far or how a run is looked at. */
 function identity(config: PipelineConfig): unknown {
-  const { report: _report, ...rest } = config;
+  const { report: _report, evaluate: _evaluate, ...rest } = config;
   return rest;
 }
 
