@@ -66,6 +66,8 @@ export {
   type UnmatchedName,
 } from './detector/state-dict.ts';
 export type { TrainInstances, TrainSample } from './detector/train-sample.ts';
+export { configMetadataKey, exportOnnx, type ExportOptions } from './export/export-onnx.ts';
+export { inferWithSession } from './export/session-inference.ts';
 export { loadTfBackend, tfBackendOrder, type TfBackend, type TfBackendName } from './tf/load-backend.ts';
 export { roiAlign } from './tf/roi-align.ts';
 export type { RoiAlignOptions } from './tf/roi-align-kernel.ts';

@@ -7,7 +7,7 @@ import type { NormKind } from './config.ts';
 import type { ParameterStore } from './parameter-store.ts';
 
 /** detectron2's group normalization always has 32 groups. */
-const normGroups = 32;
+export const normGroups = 32;
 
 /** What a forward pass carries from layer to layer. */
 export interface ForwardPass {
