@@ -5,7 +5,16 @@ import { stegoTables } from './tables/stego.ts';
 import { u2segAppendixTables } from './tables/u2seg-appendix.ts';
 import { u2segSummaryTables } from './tables/u2seg-summary.ts';
 
-export { printedCells, type Experiment, type ExperimentSystem, type PublishedCell } from './experiment.ts';
+export {
+  columnsOf,
+  printedCells,
+  type CellMeasure,
+  type Experiment,
+  type ExperimentSystem,
+  type PrintedColumn,
+  type PrintedOptions,
+  type PublishedCell,
+} from './experiment.ts';
 export { cutler, cutlerPlus, cutlerStego, stego, u2seg } from './systems.ts';
 
 /** Every experiment `u2seg run` and `u2seg table` know, in the order of `u2seg table --all`. */

@@ -2,27 +2,27 @@
 import type { ExperimentSystem } from './experiment.ts';
 
 /** U2Seg: clustered instances and STEGO's stuff merged into one panoptic network. */
-export function u2seg(row: string, ...settings: readonly string[]): ExperimentSystem {
-  return { row, preset: 'paper', settings };
+export function u2seg(id: string, ...settings: readonly string[]): ExperimentSystem {
+  return { id, preset: 'paper', settings };
 }
 
 /** CutLER: one class of things, no stuff, DropLoss, two self-training rounds. */
-export function cutler(row: string, ...settings: readonly string[]): ExperimentSystem {
+export function cutler(id: string, ...settings: readonly string[]): ExperimentSystem {
   const own = ['clustering.k=1', 'semantics.method=none', 'train.preset=cutler-stage1', 'rounds.count=2'];
-  return { row, preset: 'paper', settings: [...own, ...settings] };
+  return { id, preset: 'paper', settings: [...own, ...settings] };
 }
 
 /** CutLER+: CutLER's masks with clustered classes; no stuff. */
-export function cutlerPlus(row: string, ...settings: readonly string[]): ExperimentSystem {
-  return { row, preset: 'paper', settings: ['semantics.method=none', 'train.preset=cutler-stage1', ...settings] };
+export function cutlerPlus(id: string, ...settings: readonly string[]): ExperimentSystem {
+  return { id, preset: 'paper', settings: ['semantics.method=none', 'train.preset=cutler-stage1', ...settings] };
 }
 
 /** STEGO's semantic segmentation; no network is trained on its labels. */
-export function stego(row: string, ...settings: readonly string[]): ExperimentSystem {
-  return { row, preset: 'paper', settings: ['semantics.method=stego', 'train.iterations=0', ...settings] };
+export function stego(id: string, ...settings: readonly string[]): ExperimentSystem {
+  return { id, preset: 'paper', settings: ['semantics.method=stego', 'train.iterations=0', ...settings] };
 }
 
 /** CutLER+STEGO: clustered masks over STEGO's stuff, merged to panoptic maps without a network that has seen both. */
-export function cutlerStego(row: string, ...settings: readonly string[]): ExperimentSystem {
-  return { row, preset: 'paper', settings: ['train.iterations=0', 'rounds.count=0', ...settings] };
+export function cutlerStego(id: string, ...settings: readonly string[]): ExperimentSystem {
+  return { id, preset: 'paper', settings: ['train.iterations=0', 'rounds.count=0', ...settings] };
 }

@@ -11,6 +11,25 @@ it('names every experiment once and every published cell once', () => {
   }
 });
 
+it('measures published cells by systems that it has, each named once', () => {
+  for (const { id, systems, published } of experiments) {
+    const names = systems.map((system) => system.id);
+    expect(new Set(names).size, id).toBe(names.length);
+    for (const { row, column, measure } of published) {
+      if (measure !== undefined) expect(names, `${id}: ${row} | ${column}`).toContain(measure.system);
+    }
+  }
+});
+
+it('has a system that fills a cell, or says in words why none does', () => {
+  const withoutSystem = experiments.filter(
+    ({ systems, published }) =>
+      systems.length === 0 || (published.length > 0 && published.every(({ measure }) => measure === undefined)),
+  );
+  // The figure prints differences to CutLER, no scores.
+  expect(withoutSystem.map(({ id }) => id)).toEqual(['u2seg-figure-7']);
+});
+
 it('has systems whose settings the pipeline takes', async () => {
   for (const { systems } of experiments)
     for (const { preset, settings } of systems) await loadConfig({ preset, set: settings });

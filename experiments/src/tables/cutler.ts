@@ -1,4 +1,4 @@
-import { printedCells, type Experiment } from '../experiment.ts';
+import { printedCells, type Experiment, type ExperimentSystem, type PrintedColumn } from '../experiment.ts';
 import { cutler } from '../systems.ts';
 
 const readme = 'CutLER, README of facebookresearch/CutLER';
@@ -15,6 +15,8 @@ const sets = [
   'Objects365',
   'OpenImages',
 ];
+const columns = (metric: 'agnostic box AP50' | 'agnostic box AR100'): PrintedColumn[] =>
+  sets.map((name) => ({ name, metric, data: name.toLowerCase() }));
 const data = [
   'imagenet',
   'coco',
@@ -29,7 +31,17 @@ const data = [
   'objects365',
   'openimages',
 ];
-const shares = [1, 2, 5, 10, 20, 30, 40, 50, 60, 80, 100].map((share) => `${share} %`);
+const shares = [1, 2, 5, 10, 20, 30, 40, 50, 60, 80, 100];
+const shareColumns = (metric: 'box AP' | 'mask AP'): PrintedColumn[] =>
+  shares.map((share) => ({ name: `${share} %`, metric }));
+const labelSystems: readonly ExperimentSystem[] = shares.map((share) => ({
+  ...cutler(`CutLER ${share} %`),
+  fineTune: { share, from: 'own' },
+}));
+const ofShare = {
+  systemOfCell: (row: string, column: string): string | undefined =>
+    row === 'CutLER' ? `CutLER ${column}` : undefined,
+};
 const gpu = '8 GPUs for about three days';
 
 export const cutlerTables: readonly Experiment[] = [
@@ -42,11 +54,15 @@ export const cutlerTables: readonly Experiment[] = [
     data,
     cost: gpu,
     systems: [cutler('CutLER Cascade')],
-    published: printedCells(sets, {
-      'Previous best': [9.6, 9.7, 15.9, 3.8, 10.0, 7.9, 9.9, 6.7, 7.7, 8.1, 9.9],
-      'CutLER Mask R-CNN': [21.1, 21.6, 36.6, 7.7, 29.8, 20.9, 31.2, 37.3, 15.3, 19.5, 17.1],
-      'CutLER Cascade': [21.9, 22.4, 36.9, 8.4, 31.7, 21.1, 30.4, 37.5, 18.4, 21.6, 17.3],
-    }),
+    published: printedCells(
+      columns('agnostic box AP50'),
+      {
+        'Previous best': [9.6, 9.7, 15.9, 3.8, 10.0, 7.9, 9.9, 6.7, 7.7, 8.1, 9.9],
+        'CutLER Mask R-CNN': [21.1, 21.6, 36.6, 7.7, 29.8, 20.9, 31.2, 37.3, 15.3, 19.5, 17.1],
+        'CutLER Cascade': [21.9, 22.4, 36.9, 8.4, 31.7, 21.1, 30.4, 37.5, 18.4, 21.6, 17.3],
+      },
+      { systems: ['CutLER Cascade'] },
+    ),
   },
   {
     id: 'cutler-eleven-ar100',
@@ -56,11 +72,15 @@ export const cutlerTables: readonly Experiment[] = [
     data,
     cost: gpu,
     systems: [cutler('CutLER Cascade')],
-    published: printedCells(sets, {
-      'Previous best': [12.6, 12.6, 21.3, 6.4, 14.2, 15.1, 16.3, 16.2, 7.1, 10.2, 14.9],
-      'CutLER Mask R-CNN': [29.6, 30.0, 41.0, 18.7, 38.4, 38.5, 37.1, 39.9, 25.4, 30.0, 26.4],
-      'CutLER Cascade': [32.7, 33.1, 44.3, 21.8, 42.8, 41.3, 38.6, 44.6, 27.5, 34.2, 29.6],
-    }),
+    published: printedCells(
+      columns('agnostic box AR100'),
+      {
+        'Previous best': [12.6, 12.6, 21.3, 6.4, 14.2, 15.1, 16.3, 16.2, 7.1, 10.2, 14.9],
+        'CutLER Mask R-CNN': [29.6, 30.0, 41.0, 18.7, 38.4, 38.5, 37.1, 39.9, 25.4, 30.0, 26.4],
+        'CutLER Cascade': [32.7, 33.1, 44.3, 21.8, 42.8, 41.3, 38.6, 44.6, 27.5, 34.2, 29.6],
+      },
+      { systems: ['CutLER Cascade'] },
+    ),
   },
   {
     id: 'cutler-labels-box',
@@ -69,11 +89,15 @@ export const cutlerTables: readonly Experiment[] = [
     source: readme,
     data: ['coco'],
     cost: '8 GPUs for a day a point',
-    systems: [],
-    published: printedCells(shares, {
-      'MoCo-v2': [11.8, 16.2, 20.5, 26.5, 32.5, 35.5, 37.3, 38.7, 39.9, 41.6, 42.8],
-      CutLER: [16.8, 21.6, 27.8, 32.2, 36.6, 38.2, 39.9, 41.5, 42.3, 43.8, 44.7],
-    }),
+    systems: labelSystems,
+    published: printedCells(
+      shareColumns('box AP'),
+      {
+        'MoCo-v2': [11.8, 16.2, 20.5, 26.5, 32.5, 35.5, 37.3, 38.7, 39.9, 41.6, 42.8],
+        CutLER: [16.8, 21.6, 27.8, 32.2, 36.6, 38.2, 39.9, 41.5, 42.3, 43.8, 44.7],
+      },
+      ofShare,
+    ),
   },
   {
     id: 'cutler-labels-mask',
@@ -82,11 +106,15 @@ export const cutlerTables: readonly Experiment[] = [
     source: readme,
     data: ['coco'],
     cost: '8 GPUs for a day a point',
-    systems: [],
-    published: printedCells(shares, {
-      'MoCo-v2': [10.0, 13.8, 17.8, 23.0, 28.2, 30.8, 32.3, 33.6, 34.6, 36.0, 37.0],
-      CutLER: [14.6, 18.9, 24.3, 28.1, 31.7, 33.3, 34.7, 35.9, 36.7, 37.9, 38.5],
-    }),
+    systems: labelSystems,
+    published: printedCells(
+      shareColumns('mask AP'),
+      {
+        'MoCo-v2': [10.0, 13.8, 17.8, 23.0, 28.2, 30.8, 32.3, 33.6, 34.6, 36.0, 37.0],
+        CutLER: [14.6, 18.9, 24.3, 28.1, 31.7, 33.3, 34.7, 35.9, 36.7, 37.9, 38.5],
+      },
+      ofShare,
+    ),
   },
   {
     id: 'cutler-rounds',
@@ -101,6 +129,10 @@ export const cutlerTables: readonly Experiment[] = [
       cutler('one round', 'rounds.count=0'),
       cutler('final'),
     ],
-    published: printedCells(['APmask'], { MaskCut: [2.2], 'one round': [8.8], final: [9.7] }),
+    published: printedCells(
+      [{ name: 'APmask', metric: 'agnostic mask AP' }],
+      { MaskCut: [2.2], 'one round': [8.8], final: [9.7] },
+      { systems: ['MaskCut', 'one round', 'final'] },
+    ),
   },
 ];

@@ -2,20 +2,29 @@
 import type { Experiment, ExperimentSystem } from '../experiment.ts';
 
 function ablation(
-  id: string,
+  name: string,
   title: string,
   question: string,
   rows: Readonly<Record<string, readonly string[]>>,
 ): Experiment {
   return {
-    id: `ablation-${id}`,
+    id: `ablation-${name}`,
     title,
     question,
     source: '',
     data: ['coco, or photos of one’s own with a COCO panoptic JSON'],
     cost: 'tiny: minutes a row on two cores',
-    systems: Object.entries(rows).map(([row, settings]): ExperimentSystem => ({ row, preset: 'tiny', settings })),
+    systems: Object.entries(rows).map(([id, settings]): ExperimentSystem => ({ id, preset: 'tiny', settings })),
     published: [],
+    metrics: [
+      'proposals mask AP',
+      'proposals mask AR100',
+      'agnostic mask AP',
+      'agnostic mask AR100',
+      'many-to-one PQ',
+      'one-to-one mIoU',
+      'one-to-one pixel accuracy',
+    ],
   };
 }
 

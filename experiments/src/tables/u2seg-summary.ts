@@ -1,4 +1,4 @@
-import { printedCells, type Experiment } from '../experiment.ts';
+import { columnsOf, printedCells, type Experiment } from '../experiment.ts';
 import { cutler, cutlerPlus, cutlerStego, stego, u2seg } from '../systems.ts';
 
 const source = 'U2Seg, arXiv:2312.17243v1';
@@ -15,54 +15,55 @@ export const u2segSummaryTables: readonly Experiment[] = [
     data: ['imagenet', 'coco', 'voc', 'uvo', 'coco-stuff', 'cityscapes'],
     cost: gpu,
     systems: [cutler('CutLER'), cutlerPlus('CutLER+'), stego('STEGO'), cutlerStego('CutLER+STEGO'), u2seg('U2Seg')],
-    published: printedCells(
-      [
-        'COCO agn AP50box',
-        'COCO agn APbox',
-        'COCO AP50box',
-        'COCO AR100box',
-        'VOC AP50box',
-        'VOC AR100box',
-        'UVO AP50box',
-        'UVO AR100box',
-        'COCOStuff PixelAcc',
-        'COCOStuff mIoU',
-        'COCO PQ',
-        'COCO SQ',
-        'COCO RQ',
-        'Cityscapes PQ',
-        'Cityscapes SQ',
-        'Cityscapes RQ',
-      ],
-      {
-        FreeSOLO: [9.6, 4.2],
-        TokenCut: [5.8, 3.2],
-        CutLER: [21.9, 12.3],
-        DINO: [null, null, null, null, null, null, null, null, 30.5, 9.6],
-        'PiCIE+H': [null, null, null, null, null, null, null, null, 48.1, 13.8],
-        STEGO: [null, null, null, null, null, null, null, null, 56.9, 28.2],
-        'CutLER+': [null, null, 9.0, 10.3, 26.8, 27.2, 10.6, 11.8],
-        'CutLER+STEGO': [
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          12.4,
-          64.9,
-          15.5,
-          12.4,
-          36.1,
-          15.2,
+    published: [
+      ...printedCells(
+        [
+          ...columnsOf({ 'COCO agn AP50box': 'agnostic box AP50', 'COCO agn APbox': 'agnostic box AP' }, 'coco'),
+          ...columnsOf({ 'COCO AP50box': 'box AP50', 'COCO AR100box': 'box AR100' }, 'coco'),
+          ...columnsOf({ 'VOC AP50box': 'box AP50', 'VOC AR100box': 'box AR100' }, 'voc'),
+          ...columnsOf({ 'UVO AP50box': 'box AP50', 'UVO AR100box': 'box AR100' }, 'uvo'),
+          ...columnsOf({ 'COCOStuff PixelAcc': 'pixel accuracy', 'COCOStuff mIoU': 'mIoU' }, 'coco-stuff'),
+          ...columnsOf({ 'COCO PQ': 'PQ', 'COCO SQ': 'SQ', 'COCO RQ': 'RQ' }, 'coco'),
+          ...columnsOf({ 'Cityscapes PQ': 'PQ', 'Cityscapes SQ': 'SQ', 'Cityscapes RQ': 'RQ' }, 'cityscapes'),
         ],
-        U2Seg: [22.8, 13.0, 11.8, 21.5, 31.0, 48.1, 10.8, 25.0, 63.9, 30.2, 16.1, 71.1, 19.9, 17.6, 52.7, 21.7],
-      },
-    ),
+        {
+          FreeSOLO: [9.6, 4.2],
+          TokenCut: [5.8, 3.2],
+          CutLER: [21.9, 12.3],
+          DINO: [null, null, null, null, null, null, null, null, 30.5, 9.6],
+          'PiCIE+H': [null, null, null, null, null, null, null, null, 48.1, 13.8],
+          'CutLER+': [null, null, 9.0, 10.3, 26.8, 27.2, 10.6, 11.8],
+          'CutLER+STEGO': [
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            12.4,
+            64.9,
+            15.5,
+            12.4,
+            36.1,
+            15.2,
+          ],
+          U2Seg: [22.8, 13.0, 11.8, 21.5, 31.0, 48.1, 10.8, 25.0, 63.9, 30.2, 16.1, 71.1, 19.9, 17.6, 52.7, 21.7],
+        },
+        { systems: ['CutLER', 'CutLER+', 'CutLER+STEGO', 'U2Seg'] },
+      ),
+      ...printedCells(
+        columnsOf(
+          { 'COCOStuff PixelAcc': 'one-to-one pixel accuracy', 'COCOStuff mIoU': 'one-to-one mIoU' },
+          'coco-stuff',
+        ),
+        { STEGO: [56.9, 28.2] },
+        { systems: ['STEGO'] },
+      ),
+    ],
   },
   {
     id: 'u2seg-table-2',
@@ -74,8 +75,21 @@ export const u2segSummaryTables: readonly Experiment[] = [
     cost: gpu,
     systems: [cutlerPlus('CutLER+'), u2seg('U2Seg', 'semantics.method=none')],
     published: printedCells(
-      ['APbox', 'AP50box', 'AP75box', 'AR100box', 'APmask', 'AP50mask', 'AP75mask', 'AR100mask'],
+      columnsOf(
+        {
+          APbox: 'box AP',
+          AP50box: 'box AP50',
+          AP75box: 'box AP75',
+          AR100box: 'box AR100',
+          APmask: 'mask AP',
+          AP50mask: 'mask AP50',
+          AP75mask: 'mask AP75',
+          AR100mask: 'mask AR100',
+        },
+        'coco',
+      ),
       { 'CutLER+': [5.9, 9.0, 6.1, 10.3, 5.3, 8.6, 5.5, 9.3], U2Seg: [7.3, 11.8, 7.5, 21.5, 6.4, 11.2, 6.4, 18.5] },
+      { systems: ['CutLER+', 'U2Seg'] },
     ),
   },
   {
@@ -87,10 +101,14 @@ export const u2segSummaryTables: readonly Experiment[] = [
     data: ['imagenet', 'voc'],
     cost: gpu,
     systems: [cutlerPlus('CutLER+'), u2seg('U2Seg', 'semantics.method=none')],
-    published: printedCells(['APbox', 'AP50box', 'AP75box', 'AR100box'], {
-      'CutLER+': [17.1, 26.8, 18.1, 27.2],
-      U2Seg: [19.0, 31.0, 19.5, 48.1],
-    }),
+    published: printedCells(
+      columnsOf({ APbox: 'box AP', AP50box: 'box AP50', AP75box: 'box AP75', AR100box: 'box AR100' }, 'voc'),
+      {
+        'CutLER+': [17.1, 26.8, 18.1, 27.2],
+        U2Seg: [19.0, 31.0, 19.5, 48.1],
+      },
+      { systems: ['CutLER+', 'U2Seg'] },
+    ),
   },
   {
     id: 'u2seg-table-4',
@@ -100,10 +118,24 @@ export const u2segSummaryTables: readonly Experiment[] = [
     data: ['imagenet', 'uvo'],
     cost: gpu,
     systems: [cutlerPlus('CutLER+'), u2seg('U2Seg', 'semantics.method=none')],
-    published: printedCells(['APbox', 'AP50box', 'AR100box', 'APmask', 'AP50mask', 'AR100mask'], {
-      'CutLER+': [6.3, 10.6, 11.8, 6.0, 9.0, 10.4],
-      U2Seg: [6.8, 10.8, 25.0, 6.2, 9.5, 21.0],
-    }),
+    published: printedCells(
+      columnsOf(
+        {
+          APbox: 'box AP',
+          AP50box: 'box AP50',
+          AR100box: 'box AR100',
+          APmask: 'mask AP',
+          AP50mask: 'mask AP50',
+          AR100mask: 'mask AR100',
+        },
+        'uvo',
+      ),
+      {
+        'CutLER+': [6.3, 10.6, 11.8, 6.0, 9.0, 10.4],
+        U2Seg: [6.8, 10.8, 25.0, 6.2, 9.5, 21.0],
+      },
+      { systems: ['CutLER+', 'U2Seg'] },
+    ),
   },
   {
     id: 'u2seg-table-5',
@@ -119,12 +151,16 @@ export const u2segSummaryTables: readonly Experiment[] = [
       u2seg('U2Seg (COCO)'),
       u2seg('U2Seg (COCO+IN)'),
     ],
-    published: printedCells(['PQ', 'SQ', 'RQ'], {
-      'U2Seg zero-shot (IN)': [15.7, 46.6, 19.8],
-      'CutLER+STEGO (COCO)': [12.4, 36.1, 15.2],
-      'U2Seg (COCO)': [15.4, 51.5, 19.0],
-      'U2Seg (COCO+IN)': [17.6, 52.7, 21.7],
-    }),
+    published: printedCells(
+      columnsOf({ PQ: 'PQ', SQ: 'SQ', RQ: 'RQ' }, 'cityscapes'),
+      {
+        'U2Seg zero-shot (IN)': [15.7, 46.6, 19.8],
+        'CutLER+STEGO (COCO)': [12.4, 36.1, 15.2],
+        'U2Seg (COCO)': [15.4, 51.5, 19.0],
+        'U2Seg (COCO+IN)': [17.6, 52.7, 21.7],
+      },
+      { systems: ['U2Seg zero-shot (IN)', 'CutLER+STEGO (COCO)', 'U2Seg (COCO)', 'U2Seg (COCO+IN)'] },
+    ),
   },
   {
     id: 'u2seg-table-6',
@@ -140,11 +176,15 @@ export const u2segSummaryTables: readonly Experiment[] = [
       u2seg('U2Seg (COCO, 300)', 'clustering.k=300', 'train.preset=u2seg-300'),
       u2seg('U2Seg (COCO+IN, 800)'),
     ],
-    published: printedCells(['PQ', 'SQ', 'RQ'], {
-      'U2Seg zero-shot (IN, 300)': [11.1, 60.1, 13.7],
-      'CutLER+STEGO (COCO)': [12.4, 64.9, 15.5],
-      'U2Seg (COCO, 300)': [15.3, 66.5, 19.1],
-      'U2Seg (COCO+IN, 800)': [16.1, 71.1, 19.9],
-    }),
+    published: printedCells(
+      columnsOf({ PQ: 'PQ', SQ: 'SQ', RQ: 'RQ' }, 'coco'),
+      {
+        'U2Seg zero-shot (IN, 300)': [11.1, 60.1, 13.7],
+        'CutLER+STEGO (COCO)': [12.4, 64.9, 15.5],
+        'U2Seg (COCO, 300)': [15.3, 66.5, 19.1],
+        'U2Seg (COCO+IN, 800)': [16.1, 71.1, 19.9],
+      },
+      { systems: ['U2Seg zero-shot (IN, 300)', 'CutLER+STEGO (COCO)', 'U2Seg (COCO, 300)', 'U2Seg (COCO+IN, 800)'] },
+    ),
   },
 ];

@@ -8,6 +8,7 @@ export { loadConfig, type ConfigOverrides, type ConfigSources } from './pipeline
 export { fitFolder, stageNames, type FitOptions, type FitResult, type StageName } from './pipeline/fit.ts';
 export { metricNumbers, metricTables, type MetricTable } from './pipeline/metric-tables.ts';
 export type { RunMetrics } from './pipeline/evaluate-stage.ts';
+export { experimentMetrics, type ExperimentMetric } from './experiments/experiment-metrics.ts';
 export type { RunSummary } from './pipeline/summary.ts';
 export type { Propose } from './pipeline/propose-on-photo.ts';
 export type { Cluster } from './pipeline/cluster-stage.ts';

@@ -107,12 +107,7 @@ async function runStages(
   const { config, reporter } = options;
   const last = stageNames.indexOf(options.until ?? 'report');
   const wanted = (name: StageName): boolean => stageNames.indexOf(name) <= last;
-  const stage = async <T>(
-    name: StageName,
-    title: string,
-    work: () => Promise<T>,
-    describe: (value: T) => string,
-  ): Promise<T> => {
+  const stage: RunStage = async (name, title, work, describe) => {
     reporter.begin(name, title);
     const value = await times.measure(name, work);
     reporter.end(name, describe(value));
@@ -187,6 +182,60 @@ async function runStages(
   );
   result.labels = labels;
   if (!wanted('train')) return result;
+  // Without iterations there is no network: the labels are the result, as for STEGO or MaskCut alone.
+  if (config.train.iterations > 0) {
+    await trainAndPredict(options, run, result, { index, instances, labels }, stage, wanted);
+    if (!wanted('predict')) return result;
+  }
+  const { predictions } = result;
+  if (truth !== undefined && wanted('evaluate')) {
+    result.metrics = await stage(
+      'evaluate',
+      'Metrics',
+      () =>
+        evaluateRun(
+          truth,
+          index,
+          {
+            masks: {
+              proposals: proposals.proposals,
+              ...(predictions === undefined ? {} : { model: predictions.predictions }),
+            },
+            panoptic: {
+              'pseudo-labels': { table: labels.segments, scored: false },
+              ...(predictions === undefined ? {} : { model: { table: predictions.segments, scored: true } }),
+            },
+            clustered: predictions === undefined ? {} : { model: predictions.predictions },
+            numThingClusters: instances.summary.k,
+            numStuffClusters: config.semantics.clusters,
+            votes: config.evaluate,
+          },
+          progress,
+        ),
+      ({ groundTruth }) => `on ${groundTruth.photos} annotated photos`,
+    );
+  }
+  result.warnings = runWarnings(result);
+  for (const sentence of result.warnings) reporter.warn(sentence);
+  return result;
+}
+
+type RunStage = <T>(
+  name: StageName,
+  title: string,
+  work: () => Promise<T>,
+  describe: (value: T) => string,
+) => Promise<T>;
+
+/** Sixth to eighth stage. */
+async function trainAndPredict(
+  { config, reporter: { progress } }: FitOptions,
+  run: RunDirectory,
+  result: Progressing,
+  { index, instances, labels }: { index: PhotoIndex; instances: InstanceTables; labels: LabelTables },
+  stage: RunStage,
+  wanted: (name: StageName) => boolean,
+): Promise<void> {
   const trained = await stage(
     'train',
     'Training',
@@ -194,7 +243,7 @@ async function runStages(
     ({ curves }) => lossOf(curves[0]?.points),
   );
   result.trained = trained;
-  if (!wanted('rounds')) return result;
+  if (!wanted('rounds')) return;
   const final =
     config.rounds.count === 0
       ? trained
@@ -211,7 +260,7 @@ async function runStages(
               .join('; '),
         );
   result.trained = final;
-  if (!wanted('predict')) return result;
+  if (!wanted('predict')) return;
   const predictions = await stage(
     'predict',
     'Predictions',
@@ -239,33 +288,6 @@ async function runStages(
     ({ summary }) => `${summary.instances} instances, ${summary.segments} panoptic segments`,
   );
   result.predictions = predictions;
-  if (truth !== undefined && wanted('evaluate')) {
-    result.metrics = await stage(
-      'evaluate',
-      'Metrics',
-      () =>
-        evaluateRun(
-          truth,
-          index,
-          {
-            masks: { proposals: proposals.proposals, model: predictions.predictions },
-            panoptic: {
-              'pseudo-labels': { table: labels.segments, scored: false },
-              model: { table: predictions.segments, scored: true },
-            },
-            clustered: { model: predictions.predictions },
-            numThingClusters: instances.summary.k,
-            numStuffClusters: config.semantics.clusters,
-            votes: config.evaluate,
-          },
-          progress,
-        ),
-      ({ groundTruth }) => `on ${groundTruth.photos} annotated photos`,
-    );
-  }
-  result.warnings = runWarnings(result);
-  for (const sentence of result.warnings) reporter.warn(sentence);
-  return result;
 }
 
 function describePhotos({ photos, skipped }: PhotoIndex): string {

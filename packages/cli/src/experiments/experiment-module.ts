@@ -1,8 +1,17 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { ExperimentMetric } from './experiment-metrics.ts';
 import { nearestName } from '../pipeline/nearest-name.ts';
 import { UsageError } from '../usage-error.ts';
+
+/** A system of an experiment: settings over a preset, perhaps fine-tuned with labels afterwards. */
+export interface ListedSystem {
+  readonly id: string;
+  readonly preset: 'tiny' | 'paper';
+  readonly settings: readonly string[];
+  readonly fineTune?: { readonly share: number; readonly from: 'own' | 'random' };
+}
 
 /** What the experiments module gives; the package `@u2seg/experiments` has the same shape. */
 export interface ListedExperiment {
@@ -13,17 +22,26 @@ export interface ListedExperiment {
   readonly trap?: string;
   readonly data: readonly string[];
   readonly cost: string;
-  readonly systems: readonly {
-    readonly row: string;
-    readonly preset: 'tiny' | 'paper';
-    readonly settings: readonly string[];
-  }[];
+  readonly systems: readonly ListedSystem[];
   readonly published: readonly {
     readonly row: string;
     readonly column: string;
     readonly value: number;
     readonly recalled?: boolean;
+    readonly measure?: { readonly system: string; readonly metric: ExperimentMetric; readonly data?: string };
   }[];
+  readonly metrics?: readonly ExperimentMetric[];
+}
+
+/** Metrics shown of a system that has no published counterpart. */
+export function shownMetrics({ metrics, published }: ListedExperiment): readonly ExperimentMetric[] {
+  if (metrics !== undefined) return metrics;
+  return [...new Set(published.flatMap(({ measure }) => (measure === undefined ? [] : [measure.metric])))];
+}
+
+/** Data sets whose numbers the tables of an experiment hold; empty where it has no published cells. */
+export function measuredData({ published }: ListedExperiment): readonly string[] {
+  return [...new Set(published.flatMap(({ measure }) => (measure?.data === undefined ? [] : [measure.data])))];
 }
 
 /** @throws UsageError if the module is not there or exports no `experiments` */

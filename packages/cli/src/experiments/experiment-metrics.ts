@@ -1,0 +1,82 @@
+/** The numbers of a run under the names that tables of experiments ask for. */
+import type { ClusteredInstanceResult, CocoStats, ProtocolResult } from '@u2seg/metrics';
+import type { RunMetrics } from '../pipeline/evaluate-stage.ts';
+
+const cocoNames = {
+  AP: 'ap',
+  AP50: 'ap50',
+  AP75: 'ap75',
+  'AP small': 'apSmall',
+  'AP medium': 'apMedium',
+  'AP large': 'apLarge',
+  AR1: 'arFirst',
+  AR10: 'arSecond',
+  AR100: 'arThird',
+} as const satisfies Record<string, keyof CocoStats>;
+type CocoName = keyof typeof cocoNames;
+type Average = '' | ' things' | ' stuff';
+type Matching = '' | 'one-to-one ' | 'many-to-one ';
+
+/**
+ * A number of a run, in percent:
+ *
+ * - `box AP`, `mask AR100`, ...: class-aware, clusters named by U2Seg's vote
+ * - `agnostic mask AP`, ...: all things one class; `proposals mask AP`: of the proposals instead of the network
+ * - `PQ`, `PQ things`, ...: under U2Seg's vote; `one-to-one PQ` (STEGO's matching), `many-to-one PQ` (CUPS's)
+ * - `mIoU`, `pixel accuracy`: under U2Seg's vote, all things pooled as one class; `one-to-one mIoU`: every class
+ * - `matched clusters`: clusters that the vote named, a count
+ */
+export type ExperimentMetric =
+  | `${'' | 'agnostic ' | 'proposals '}${'box' | 'mask'} ${CocoName}`
+  | `${Matching}${'PQ' | 'SQ' | 'RQ'}${Average}`
+  | `${Matching}${'mIoU' | 'pixel accuracy'}`
+  | 'matched clusters';
+
+/** What was scored: the network, or, where none was trained, the labels themselves. */
+export function experimentMetrics(metrics: RunMetrics): Partial<Record<ExperimentMetric, number | null>> {
+  const { classAgnostic, classAgnosticBoxes, classAware, universal } = metrics;
+  const voted = classAware['model']?.find(({ protocol }) => protocol === 'majority-vote');
+  return {
+    ...coco('proposals box', classAgnosticBoxes['proposals']),
+    ...coco('proposals mask', classAgnostic['proposals']),
+    ...coco('agnostic box', Object.values(classAgnosticBoxes).at(-1)),
+    ...coco('agnostic mask', Object.values(classAgnostic).at(-1)),
+    ...(voted === undefined ? {} : votedNumbers(voted)),
+    ...Object.assign({}, ...(Object.values(universal).at(-1)?.results ?? []).map(universalNumbers)),
+  };
+}
+
+function votedNumbers({ bbox, segm, matchedClusters }: ClusteredInstanceResult): Record<string, number | null> {
+  return { ...coco('box', bbox.stats), ...coco('mask', segm?.stats), 'matched clusters': matchedClusters };
+}
+
+const matchingNames: Readonly<Record<ProtocolResult['protocol'], Matching>> = {
+  'majority-vote': '',
+  'hungarian-one-to-one': 'one-to-one ',
+  'hungarian-many-to-one': 'many-to-one ',
+};
+
+function universalNumbers(result: ProtocolResult): Record<string, number | null> {
+  const name = matchingNames[result.protocol];
+  const semantic = result.protocol === 'majority-vote' ? result.semanticThingsPooled : result.semantic;
+  const { all, things, stuff } = result.panoptic;
+  return Object.fromEntries([
+    ...Object.entries({ '': all, ' things': things, ' stuff': stuff }).flatMap(([average, { pq, sq, rq }]) => [
+      [`${name}PQ${average}`, percent(pq)],
+      [`${name}SQ${average}`, percent(sq)],
+      [`${name}RQ${average}`, percent(rq)],
+    ]),
+    [`${name}mIoU`, percent(semantic.miou)],
+    [`${name}pixel accuracy`, percent(semantic.pixelAccuracy)],
+  ]) as Record<string, number | null>;
+}
+
+function coco(prefix: string, stats: CocoStats | undefined): Record<string, number | null> {
+  if (stats === undefined) return {};
+  return Object.fromEntries(Object.entries(cocoNames).map(([name, key]) => [`${prefix} ${name}`, percent(stats[key])]));
+}
+
+/** Null where there is nothing to average over. */
+function percent(share: number): number | null {
+  return Number.isFinite(share) && share >= 0 ? 100 * share : null;
+}

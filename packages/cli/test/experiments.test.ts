@@ -1,0 +1,156 @@
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ListedExperiment } from '../src/experiments/experiment-module.ts';
+import { readRecord, withSystems, type ExperimentRecord } from '../src/experiments/experiment-record.ts';
+import { experimentTable } from '../src/experiments/experiment-table.ts';
+import { smokeSystem } from '../src/experiments/smoke-variant.ts';
+import { u2seg } from './run-cli.ts';
+
+const experiment: ListedExperiment = {
+  id: 'toy',
+  title: 'Toy',
+  question: 'Does it run?',
+  source: 'Nobody, Table 1',
+  data: ['coco', 'voc'],
+  cost: 'seconds',
+  systems: [{ id: 'ours', preset: 'tiny', settings: [] }],
+  published: [
+    { row: 'ours', column: 'COCO AP', value: 10, measure: { system: 'ours', metric: 'box AP', data: 'coco' } },
+    { row: 'ours', column: 'VOC AP', value: 20, measure: { system: 'ours', metric: 'box AP', data: 'voc' } },
+    { row: 'theirs', column: 'COCO AP', value: 5 },
+  ],
+};
+const record = (variant: 'full' | 'smoke', data: string | undefined, value: number): ExperimentRecord => ({
+  format: 'u2seg-experiment-record/2',
+  id: 'toy',
+  variant,
+  machine: 'toy',
+  systems: [{ id: 'ours', ...(data === undefined ? {} : { data }), run: 'r', seconds: 1, replaced: [], summary: null }],
+  cells: [{ system: 'ours', metric: 'box AP', ...(data === undefined ? {} : { data }), value }],
+});
+
+describe('experimentTable', () => {
+  it('sets a number beside the published one of its data set only, and leaves the rest empty', () => {
+    const { rows } = experimentTable(experiment, record('full', 'voc', 21.5), undefined);
+    expect(rows).toEqual([
+      ['ours', 'COCO AP', '10', '', '', ''],
+      ['ours', 'VOC AP', '20', '21.50', '1.50', 'toy-full'],
+      ['theirs', 'COCO AP', '5', '', '', ''],
+    ]);
+  });
+
+  it('never sets a smoke run against the paper', () => {
+    const { rows, note } = experimentTable(experiment, undefined, record('smoke', undefined, 3));
+    expect(rows.slice(0, 3).every((row) => row[3] === '' && row[5] === '')).toBe(true);
+    expect(rows[3]).toEqual(['ours', 'box AP', '', '3.00', '', 'toy-smoke']);
+    expect(note).toMatch(/comparable with nothing/u);
+  });
+
+  it('says why a system has no numbers', () => {
+    const broken: ExperimentRecord = {
+      ...record('full', 'coco', 1),
+      cells: [],
+      systems: [{ id: 'ours', data: 'coco', run: 'r', seconds: 1, replaced: [], summary: null, failed: 'no weights' }],
+    };
+    expect(experimentTable(experiment, broken, undefined).rows.at(-1)).toEqual([
+      'ours',
+      'failed: no weights',
+      '',
+      '',
+      '',
+      'toy-full',
+    ]);
+  });
+});
+
+it('keeps numbers of another data set when one is measured anew', () => {
+  const both = withSystems(record('full', 'coco', 1), record('full', 'voc', 2), 'voc');
+  expect(both.cells.map(({ data, value }) => [data, value])).toEqual([
+    ['coco', 1],
+    ['voc', 2],
+  ]);
+  const again = withSystems(both, record('full', 'coco', 3), 'coco');
+  expect(again.cells.map(({ data, value }) => [data, value])).toEqual([
+    ['voc', 2],
+    ['coco', 3],
+  ]);
+});
+
+it('makes a system of full size small and says what was left out', async () => {
+  const settings = ['clustering.k=800', 'backbone.name=dino-vitb8', 'train.preset=cutler-stage1', 'rounds.count=3'];
+  const { config, replaced } = await smokeSystem(settings);
+  expect(config).toMatchObject({
+    backbone: { name: 'embedded' },
+    clustering: { k: 8 },
+    train: { preset: 'tiny-agnostic', iterations: 4 },
+    rounds: { count: 2 },
+  });
+  expect(replaced).toEqual(['backbone.name=dino-vitb8', 'train.preset=cutler-stage1', 'clustering.k=800']);
+  expect((await smokeSystem(['train.iterations=0'])).config.train.iterations).toBe(0);
+});
+
+describe('u2seg run', () => {
+  let folder: string;
+  let module: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'u2seg-experiments-'));
+    module = join(folder, 'own.mjs');
+    const votes = ['0', '0.9'].map((score) => ({
+      id: score,
+      preset: 'tiny',
+      settings: ['semantics.method=none', `evaluate.voteMinScore=${score}`, 'evaluate.voteMinIou=0'],
+    }));
+    const own = { ...experiment, systems: votes, published: [], metrics: ['matched clusters'] };
+    await writeFile(
+      module,
+      `export const experiments = ${JSON.stringify([own, { ...experiment, id: 'two-sets' }])};\n`,
+    );
+  });
+  const options = (): string[] => ['--records', join(folder, 'records'), '--experiments', module];
+
+  it(
+    'runs an experiment of one’s own, systems that differ in scoring alone on one run',
+    { timeout: 120_000 },
+    async () => {
+      const { code } = await u2seg(['run', 'toy', '--smoke', '--out', join(folder, 'runs'), ...options()]);
+      expect(code).toBe(0);
+      const found = await readRecord(join(folder, 'records'), 'toy', 'smoke');
+      expect(new Set(found!.systems.map(({ run }) => run)).size).toBe(1);
+      const matched = found!.cells.filter(({ metric }) => metric === 'matched clusters').map(({ value }) => value!);
+      expect(matched[0]!).toBeGreaterThan(matched[1]!);
+      const { stdout } = await u2seg(['table', 'toy', ...options()]);
+      expect(stdout).toMatch(/matched clusters/u);
+    },
+  );
+
+  it('names what is missing or misspelled', async () => {
+    const wanting = await u2seg(['run', 'toy', ...options()]);
+    expect([wanting.code, wanting.stderr]).toEqual([2, expect.stringMatching(/give --photos and --gt, or --smoke/u)]);
+    const ambiguous = await u2seg(['run', 'two-sets', '--photos', 'x', '--gt', 'y', ...options()]);
+    expect([ambiguous.code, ambiguous.stderr]).toEqual([
+      2,
+      expect.stringMatching(/numbers of coco, voc: say with --data/u),
+    ]);
+    const wrong = await u2seg(['run', 'two-sets', '--photos', 'x', '--gt', 'y', '--data', 'voca', ...options()]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/the nearest is voc/u)]);
+    const unknown = await u2seg(['run', 'two-set', '--smoke', ...options()]);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      2,
+      expect.stringMatching(/no experiment two-set; the nearest is two-sets/u),
+    ]);
+  });
+
+  it('refuses a record that is none, naming the field', async () => {
+    const path = join(folder, 'records', 'two-sets-full.json');
+    await mkdir(join(folder, 'records'), { recursive: true });
+    await writeFile(path, JSON.stringify({ ...record('full', 'coco', 1), cells: [{ system: 'ours' }] }));
+    const { code, stderr } = await u2seg(['table', 'two-sets', ...options()]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/two-sets-full\.json is no experiment record: cells\.0\.metric/u),
+    ]);
+    expect(JSON.parse(await readFile(path, 'utf8'))).toHaveProperty('cells');
+  });
+});
