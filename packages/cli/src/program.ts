@@ -5,6 +5,7 @@ import { registerCompare } from './commands/compare.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
+import { registerExport } from './commands/export.ts';
 import { registerFit } from './commands/fit.ts';
 import { registerPredict } from './commands/predict.ts';
 import { registerRunExperiment } from './commands/run-experiment.ts';
@@ -34,6 +35,7 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   registerRunExperiment(program, context);
   registerTable(program, context);
   registerPredict(program, context);
+  registerExport(program, context);
   registerView(program, context);
   registerDoctor(program, context);
   // Flags of the program may stand behind a command's name, as people write them.

@@ -97,6 +97,7 @@ export {
   segmentsOf,
   type PanopticPrediction,
   type PredictOptions,
+  type Predictor,
 } from './prediction/predict-panoptic.ts';
 export { cups } from './presets/cups.ts';
 export { fineTunePercentages, fineTunePreset } from './presets/fine-tune.ts';

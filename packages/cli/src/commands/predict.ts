@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { engineChoices, type EngineChoice } from '../pipeline/inference-engine.ts';
 import { hashFile } from '../pipeline/hash.ts';
 import { predictFolder } from '../pipeline/predict-folder.ts';
 import type { PipelineConfig } from '../pipeline/config.ts';
@@ -14,6 +15,7 @@ interface PredictFlags {
   readonly minScore: number;
   readonly minPanopticScore?: number;
   readonly backend: PipelineConfig['train']['backend'];
+  readonly engine: EngineChoice;
 }
 
 export function registerPredict(program: Command, context: CommandContext): void {
@@ -30,7 +32,14 @@ export function registerPredict(program: Command, context: CommandContext): void
       share,
     )
     .addOption(
-      new Option('--backend <name>').choices(['auto', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu']).default('auto'),
+      new Option('--engine <name>', 'onnxruntime runs the exported graph, kept beside the model; auto where it loads')
+        .choices([...engineChoices])
+        .default('auto'),
+    )
+    .addOption(
+      new Option('--backend <name>', 'TensorFlow.js backend')
+        .choices(['auto', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu'])
+        .default('auto'),
     )
     .action(async (folder: string, flags: PredictFlags) => {
       await mkdir(resolve(flags.out), { recursive: true });
@@ -41,6 +50,7 @@ export function registerPredict(program: Command, context: CommandContext): void
         minScore: flags.minScore,
         ...(flags.minPanopticScore === undefined ? {} : { minPanopticScore: flags.minPanopticScore }),
         backend: flags.backend,
+        engine: flags.engine,
         identity: hashFile,
         reporter: createReporter(context),
       });

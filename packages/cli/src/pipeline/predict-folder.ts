@@ -9,6 +9,7 @@ import type { Reporter } from '../progress/reporter.ts';
 import type { PipelineConfig } from './config.ts';
 import { exportLabels } from './export-labels.ts';
 import { readModelInfo } from './model-file.ts';
+import type { EngineChoice } from './inference-engine.ts';
 import { indexPhotos } from './photo-index.ts';
 import { predictAll } from './predict-stage.ts';
 import { pipelinePresets } from './presets.ts';
@@ -22,6 +23,7 @@ export interface PredictFolderOptions {
   readonly minScore: number;
   readonly minPanopticScore?: number;
   readonly backend: PipelineConfig['train']['backend'];
+  readonly engine: EngineChoice;
   /** Hash of the model file: what the predictions belong to. */
   readonly identity: (path: string) => Promise<string>;
   readonly reporter: Reporter;
@@ -61,6 +63,7 @@ export async function predictFolder(
       { path, identity: await options.identity(path) },
       config,
       reporter.progress,
+      { engine: options.engine, onEngine: (description) => reporter.note(`Engine: ${description}.`) },
     );
     await exportLabels(
       run,

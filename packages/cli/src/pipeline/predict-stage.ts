@@ -1,6 +1,5 @@
 /** Eighth stage: what the trained network says about every photo. */
 import { rleIou, type OnProgress, type Segment } from '@u2seg/core';
-import { loadTfBackend } from '@u2seg/heads';
 import {
   PartitionedTable,
   predictionsTable,
@@ -13,7 +12,8 @@ import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { photosOf, segmentRows } from './merge-stage.ts';
-import { readModel, type ModelInfo } from './model-file.ts';
+import { openInferenceEngine, type EngineChoice } from './inference-engine.ts';
+import type { ModelInfo } from './model-file.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import { maskColumns } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -35,6 +35,13 @@ export interface PredictionTables {
   readonly summary: z.infer<typeof summarySchema>;
 }
 
+export interface PredictAllOptions {
+  /** What runs the network; by default TensorFlow.js, which trained it. Runs of different choices are kept apart. */
+  readonly engine?: EngineChoice;
+  /** Told which engine runs, when there is something to run. */
+  readonly onEngine?: (description: string) => void;
+}
+
 /** @param name - of the stage, so that predictions of several models can lie in one run */
 export async function predictAll(
   run: RunDirectory,
@@ -43,8 +50,11 @@ export async function predictAll(
   model: { readonly path: string; readonly identity: string },
   config: Pick<PipelineConfig, 'photos' | 'predict' | 'train'>,
   onProgress: OnProgress,
+  options: PredictAllOptions = {},
 ): Promise<PredictionTables> {
-  const inputsHash = hashOf(index.dataHash, model.identity, config.photos, config.predict);
+  const { engine: choice = 'tfjs' } = options;
+  const chosen = choice === 'tfjs' ? [] : [choice];
+  const inputsHash = hashOf(index.dataHash, model.identity, config.photos, config.predict, ...chosen);
   const partitions = Math.ceil(index.photos.length / photosPerPartition);
   const predictions = new PartitionedTable(run.path('stages', name, 'predictions'), predictionsTable, inputsHash);
   const segments = new PartitionedTable(run.path('stages', name, 'segments'), segmentsTable, inputsHash);
@@ -52,8 +62,8 @@ export async function predictAll(
   if (done !== undefined) return { inputsHash, partitions, predictions, segments, summary: done };
   const present = await segments.present();
   if (present.size < partitions) {
-    await loadTfBackend(config.train.backend);
-    const { model: network, info } = await readModel(model.path);
+    const engine = await openInferenceEngine(model.path, choice, config.train.backend);
+    options.onEngine?.(engine.description);
     let count = present.size * photosPerPartition;
     try {
       for (let p = 0; p < partitions; p += 1) {
@@ -62,7 +72,7 @@ export async function predictAll(
         for (const photo of photosOf(index, p)) {
           const image = await decodePhoto(index.folder, photo, config.photos);
           const { shortestEdge, maxSize, minScore } = config.predict;
-          const prediction = await predictPanoptic(network, image, {
+          const prediction = await predictPanoptic(engine, image, {
             shortestEdge,
             maxSize,
             resize: resizePhoto,
@@ -71,7 +81,7 @@ export async function predictAll(
           rows.predictions.push(
             ...predictionRows(photo.image_id, surest(prediction.instances, config.predict.maxClusterOverlap)),
           );
-          rows.segments.push(...panopticRows(photo.image_id, prediction, info, config.predict.minPanopticScore));
+          rows.segments.push(...panopticRows(photo.image_id, prediction, engine.info, config.predict.minPanopticScore));
           count += 1;
           onProgress({
             stage: name,
@@ -84,7 +94,7 @@ export async function predictAll(
         await segments.write(p, rows.segments);
       }
     } finally {
-      network.dispose();
+      await engine.dispose();
     }
   }
   await predictions.finish(partitions);

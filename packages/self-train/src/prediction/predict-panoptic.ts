@@ -1,5 +1,5 @@
 import { encodeMask, rleArea, rleBbox, type RgbImage, type Segment } from '@u2seg/core';
-import type { PanopticCascadeModel, PanopticMap, Prediction } from '@u2seg/heads';
+import type { InferOptions, PanopticMap, Prediction } from '@u2seg/heads';
 import { shortestEdgeSize, type ImageResizer } from '../augment/augment.ts';
 
 /** What a network says about a photo, in the photo's pixels. */
@@ -12,6 +12,11 @@ export interface PanopticPrediction {
   readonly semantic?: Uint8Array;
   /** Absent without a semantic branch. */
   readonly panoptic?: PanopticMap;
+}
+
+/** A network that predicts: `PanopticCascadeModel`, or its exported graph in another runtime. */
+export interface Predictor {
+  infer(image: RgbImage, options?: InferOptions): Prediction | Promise<Prediction>;
 }
 
 export interface PredictOptions {
@@ -37,14 +42,14 @@ export const predictDefaults: { readonly maxSize: number; readonly minScore: num
  * 3. give everything back in the photo's own pixels.
  */
 export async function predictPanoptic(
-  model: PanopticCascadeModel,
+  model: Predictor,
   image: RgbImage,
   options: PredictOptions = {},
 ): Promise<PanopticPrediction> {
   const { maxSize, minScore } = { ...predictDefaults, ...options };
   const input = await networkImage(image, options, maxSize);
   const { height, width } = options.output ?? image;
-  const prediction = model.infer(input, { output: { height, width } });
+  const prediction = await model.infer(input, { output: { height, width } });
   return {
     height,
     width,
