@@ -33,10 +33,10 @@ export interface ListedExperiment {
   readonly metrics?: readonly ExperimentMetric[];
 }
 
-/** Metrics shown of a system that has no published counterpart. */
-export function shownMetrics({ metrics, published }: ListedExperiment): readonly ExperimentMetric[] {
+/** Metrics shown of a system beside the published cells: the experiment's own, or those its cells ask for. */
+export function shownMetrics({ metrics, published }: ListedExperiment, system: string): readonly ExperimentMetric[] {
   if (metrics !== undefined) return metrics;
-  return [...new Set(published.flatMap(({ measure }) => (measure === undefined ? [] : [measure.metric])))];
+  return [...new Set(published.flatMap(({ measure }) => (measure?.system === system ? [measure.metric] : [])))];
 }
 
 /** Data sets whose numbers the tables of an experiment hold; empty where it has no published cells. */

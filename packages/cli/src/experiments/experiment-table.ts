@@ -31,13 +31,13 @@ export function experimentTable(
       measured === undefined ? '' : `${experiment.id}-full`,
     ]);
   }
-  const shown = new Set<string>(shownMetrics(experiment));
   for (const record of [full, smoke]) {
     if (record === undefined) continue;
     const name = `${experiment.id}-${record.variant}`;
     for (const cell of record.cells) {
       const { system, metric, data, value } = cell;
-      if (!shown.has(metric) || (record.variant === 'full' && beside.has(cellKey(cell)))) continue;
+      if (!(shownMetrics(experiment, system) as readonly string[]).includes(metric)) continue;
+      if (record.variant === 'full' && beside.has(cellKey(cell))) continue;
       const column = data === undefined ? metric : `${data} ${metric}`;
       rows.push([system, column, '', value === null ? '-' : value.toFixed(2), '', name]);
     }
