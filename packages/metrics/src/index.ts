@@ -99,6 +99,12 @@ export {
   type ClusteredInstanceOptions,
   type ClusteredInstanceResult,
 } from './clustered-instances.ts';
+export {
+  ClusteredSemanticEvaluator,
+  type ClusteredSemanticOptions,
+  type ClusteredSemanticResult,
+  type SemanticImageScore,
+} from './clustered-semantics.ts';
 export { DataHash, imageDigest } from './data-hash.ts';
 export { remapLabels, remapTable, sequentialRemapTable } from './label-remap.ts';
 export { UnsupervisedSemantics, type UnsupervisedOptions, type UnsupervisedReport } from './unsupervised-semantics.ts';

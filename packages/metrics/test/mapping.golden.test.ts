@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import {
+  ClusteredInstanceEvaluator,
+  ClusteredSemanticEvaluator,
   coco80,
   coco133,
   cocoStuff53,
@@ -249,6 +251,56 @@ describe.skipIf(folder === undefined)("golden: U2Seg's matching and the scores a
     expectPercents(majority.all, wanted.metrics_reference_as_is.bbox_percent);
     expectPercents(majority.perCategory, wanted.metrics_reference_as_is.bbox_per_category_percent);
     expectPercents(score(hungarianInstances()).all, wanted.metrics_true_hungarian.bbox_percent);
+  });
+
+  it('gives the same through the evaluators that fit and score in one', () => {
+    const instances = new ClusteredInstanceEvaluator({ categories: gt.categories, numClusters: K, dataset: 'golden' });
+    for (const image of gt.images) {
+      const rows = [...annotations.imageIndex.keys()].filter(
+        (row) => gt.images[annotations.imageIndex[row]!] === image,
+      );
+      instances.update({
+        image,
+        gt: rows.map((row) => ({
+          categoryId: gt.categories[annotations.categoryIndex[row]!]!.id,
+          bboxXywh: [...annotations.bboxXywh.subarray(4 * row, 4 * row + 4)] as [number, number, number, number],
+          area: annotations.area[row]!,
+          crowd: annotations.crowd[row] === 1,
+        })),
+        detections: (predictions.find(({ image_id }) => image_id === image.id)?.instances ?? []).map((one) => ({
+          clusterId: one.cluster,
+          score: one.score,
+          bboxXywh: xywh(one.bbox_xyxy),
+        })),
+      });
+    }
+    const { bbox } = instances.compute()[0]!;
+    expectPercents(
+      { AP: 100 * bbox.stats.ap, AP50: 100 * bbox.stats.ap50, AP75: 100 * bbox.stats.ap75 },
+      Object.fromEntries(
+        ['AP', 'AP50', 'AP75'].map((name) => [name, wanted.metrics_reference_as_is.bbox_percent[name]!]),
+      ),
+    );
+    for (const [remap, expected] of [
+      ['sequential', wanted.metrics_reference_as_is],
+      ['simultaneous', wanted.metrics_majority_simultaneous_semantic_remap],
+    ] as const) {
+      const semantic = new ClusteredSemanticEvaluator({
+        classNames: u2segSemantic16.classes.map(({ name }) => name),
+        numClusters: numStuffClusters,
+        dataset: 'golden',
+        firstLabel: 1,
+        voidPredictions: 'left-out',
+        protocols: ['majority-vote'],
+        remap,
+      });
+      maps.forEach((map, i) => semantic.update(`${i}`, map.prediction, map.gt));
+      const { miou, pixelAccuracy, frequencyWeightedIou } = semantic.compute()[0]!.semantic;
+      expectPercents(
+        { mIoU: 100 * miou, pACC: 100 * pixelAccuracy, fwIoU: 100 * frequencyWeightedIou },
+        Object.fromEntries(['mIoU', 'pACC', 'fwIoU'].map((name) => [name, expected.sem_seg_percent[name]!])),
+      );
+    }
   });
 
   it('scores panoptic maps after mapping', () => {
