@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { U2SegError } from '@u2seg/core';
+import type { CommandContext } from './commands/context.ts';
 import { createProgram } from './program.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -15,15 +16,13 @@ export const exitCodes: { readonly fine: 0; readonly failed: 1; readonly wrongUs
  * keeps its stack, because it is a defect of ours.
  *
  * @param args - without the program's own name
+ * @param output - where text goes; the process's own streams unless told otherwise
  */
-export async function main(args: readonly string[]): Promise<number> {
-  const stdout = (text: string): void => void process.stdout.write(text);
-  const stderr = (text: string): void => void process.stderr.write(text);
-  // A reader that went away (`u2seg ... | head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.fine);
-    throw error;
-  });
+export async function main(
+  args: readonly string[],
+  output: Pick<CommandContext, 'stdout' | 'stderr'> = processStreams(),
+): Promise<number> {
+  const { stdout, stderr } = output;
   const json = args.includes('--json');
   const complain = (code: string, message: string): void => {
     if (json) stdout(`${JSON.stringify({ event: 'error', code, message })}\n`);
@@ -56,4 +55,16 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return exitCodes.failed;
   }
+}
+
+function processStreams(): Pick<CommandContext, 'stdout' | 'stderr'> {
+  // A reader that went away (`u2seg ... | head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.fine);
+    throw error;
+  });
+  return {
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+  };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandContext } from './commands/context.ts';
 import { registerCompare } from './commands/compare.ts';
+import { registerDatasets } from './commands/datasets.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
@@ -36,6 +37,7 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   registerTable(program, context);
   registerPredict(program, context);
   registerExport(program, context);
+  registerDatasets(program, context);
   registerView(program, context);
   registerDoctor(program, context);
   // Flags of the program may stand behind a command's name, as people write them.

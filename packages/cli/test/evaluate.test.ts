@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeSyntheticDataset, type SyntheticDataset } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { u2seg } from './run-cli.ts';
+import { u2seg } from './run-main.ts';
 
 let root: string;
 let data: SyntheticDataset;

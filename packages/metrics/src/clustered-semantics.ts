@@ -114,7 +114,7 @@ export class ClusteredSemanticEvaluator {
       return describeMapping(match, {
         protocol,
         evidence: byVote ? 'regions' : 'pixels',
-        thresholds: { ...(byVote ? { minIou: voteMinIou } : {}), firstLabel },
+        thresholds: { ...(byVote ? { minIou: voteMinIou } : {}), ...(firstLabel > 0 ? { firstLabel } : {}) },
         classNames,
         fittedOn,
       });

@@ -16,7 +16,7 @@ export {
   type GroundTruthColumns,
   type GroundTruthInstance,
 } from './coco-tables.ts';
-export { packMasks, type RunTable } from './run-table.ts';
+export { maskAt, packMasks, type RunTable } from './run-table.ts';
 export { assignHungarian, type Assignment } from './hungarian.ts';
 export { labelBoundary } from './label-boundary.ts';
 export { readPanopticJson, type PanopticAnnotation, type PanopticDataset } from './panoptic-json.ts';

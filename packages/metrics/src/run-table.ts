@@ -19,6 +19,23 @@ export interface RunTable {
   readonly widths: Uint32Array;
 }
 
+/** One mask of a table, unpacked. */
+export function maskAt(table: RunTable, row: number): Rle {
+  const [from, to] = [table.offsets[row]!, table.offsets[row + 1]!];
+  const [height, width] = [table.heights[row]!, table.widths[row]!];
+  const counts: number[] = [];
+  let position = 0;
+  for (let i = from; i < to; i += 2) {
+    const [start, end] = [table.edges[i]!, table.edges[i + 1]!];
+    // Runs that touch are one.
+    if (start === position && counts.length > 0) counts[counts.length - 1]! += end - start;
+    else counts.push(start - position, end - start);
+    position = end;
+  }
+  if (position < height * width || counts.length === 0) counts.push(height * width - position);
+  return { height, width, counts: Uint32Array.from(counts) };
+}
+
 /** Collects masks one by one into a {@link RunTable}. */
 export class RunTableBuilder {
   #offsets: number[] = [0];

@@ -1,73 +1,150 @@
-import { readFile } from 'node:fs/promises';
-import { Option, type Command } from 'commander';
-import { U2SegError } from '@u2seg/core';
-import { cocoTable, universalTable } from '../pipeline/metric-tables.ts';
-import { scoreCocoResults, scorePanopticFiles } from '../pipeline/score-files.ts';
+import { stat } from 'node:fs/promises';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { writeFileAtomic } from '@u2seg/interchange';
+import { readClusterMapping, writeClusterMapping } from '@u2seg/metrics';
+import { evaluatePanoptic } from '../evaluation/evaluate-panoptic.ts';
+import { evaluateResults } from '../evaluation/evaluate-results.ts';
+import { evaluateSemantic, namedClasses } from '../evaluation/evaluate-semantic.ts';
+import { bytesOf, type Evaluation, type EvaluationOptions, type EvaluationProtocol } from '../evaluation/evaluation.ts';
+import { UsageError } from '../usage-error.ts';
 import type { CommandContext } from './context.ts';
 import { printTables } from './print-tables.ts';
+
+const protocolNames = ['majority-vote', 'hungarian-one-to-one', 'hungarian-many-to-one', 'classes', 'all'] as const;
+type Format = 'coco-results' | 'panoptic' | 'semantic';
 
 interface EvaluateFlags {
   readonly gt: string;
   readonly pred: string;
-  readonly format: 'auto' | 'coco-results' | 'panoptic';
+  readonly format: Format | 'auto';
+  readonly protocol?: (typeof protocolNames)[number];
+  readonly mapping?: string;
+  readonly saveMapping?: string;
+  readonly voteMinScore?: number;
+  readonly voteMinIou?: number;
+  readonly classes?: string;
+  readonly clusters?: number;
+  readonly ignoreLabel?: number;
+  readonly reference?: boolean;
+  readonly perClass?: boolean;
+  readonly worst?: number;
+  readonly errors?: boolean;
+  readonly calibration?: boolean;
+  readonly out?: string;
 }
 
 export function registerEvaluate(program: Command, context: CommandContext): void {
   program
     .command('evaluate')
     .description(
-      'score files that others made: COCO results (boxes, masks), or COCO panoptic JSON + PNG whose categories are clusters',
+      'score files that others made: COCO results (boxes, masks), COCO panoptic JSON + PNG, or folders of label PNGs',
     )
-    .requiredOption('--gt <file>', 'COCO instances JSON for results, COCO panoptic JSON for panoptic predictions')
-    .requiredOption('--pred <file>', 'coco_instances_results.json, or panoptic JSON with its PNG folder beside it')
+    .requiredOption('--gt <path>', 'COCO instances JSON, COCO panoptic JSON, or a folder of label PNGs')
+    .requiredOption(
+      '--pred <path>',
+      'coco_instances_results.json, panoptic JSON with its PNG folder beside it, or a folder of label PNGs',
+    )
     .addOption(
-      new Option('--format <name>', 'what --pred is').choices(['auto', 'coco-results', 'panoptic']).default('auto'),
+      new Option('--format <name>', 'what --pred is')
+        .choices(['auto', 'coco-results', 'panoptic', 'semantic'])
+        .default('auto'),
     )
-    .action(async ({ gt, pred, format }: EvaluateFlags) => {
-      const kind = format === 'auto' ? await formatOf(pred) : format;
-      if (kind === 'coco-results') {
-        const { classAware, classAgnostic } = await scoreCocoResults(gt, pred);
-        const stats = (reports: typeof classAware): Record<string, (typeof classAware)[string]['stats']> =>
-          Object.fromEntries(Object.entries(reports).map(([name, report]) => [name, report.stats]));
-        if (context.json()) {
-          context.stdout(
-            `${JSON.stringify({ event: 'result', gt, pred, classAware: stats(classAware), classAgnostic: stats(classAgnostic) })}\n`,
-          );
-          return;
-        }
-        const rows = {
-          ...prefixed('class-aware', stats(classAware)),
-          ...prefixed('class-agnostic', stats(classAgnostic)),
-        };
-        context.stdout(
-          printTables([
-            cocoTable(
-              'Boxes and masks',
-              `COCO AP and AR in percent, IoU 0.50:0.05:0.95, at most 100 detections a photo; class-aware takes the categories as given, class-agnostic makes them one; ${gt}`,
-              rows,
-            ),
-          ]),
-        );
-        return;
-      }
-      const report = await scorePanopticFiles(gt, pred);
-      if (context.json()) context.stdout(`${JSON.stringify({ event: 'result', gt, pred, report })}\n`);
-      else context.stdout(printTables([universalTable({ prediction: report }, `${report.images} images of ${gt}`)]));
+    .addOption(
+      new Option(
+        '--protocol <name>',
+        'how clusters are named; classes takes labels for the classes they are (default: classes for results, every matching otherwise)',
+      ).choices(protocolNames),
+    )
+    .option('--mapping <file>', 'apply a mapping fitted on another split instead of fitting one')
+    .option('--save-mapping <file>', 'write the mapping fitted here, for another split; wants one --protocol')
+    .option('--vote-min-score <x>', 'majority vote: score from which a thing votes (default: 0.6)', ratio)
+    .option(
+      '--vote-min-iou <x>',
+      'majority vote: overlap over which it votes (default: 0.7 things, 0.15 regions)',
+      ratio,
+    )
+    .option('--classes <list>', `semantic: how many, or one of ${Object.keys(namedClasses).join(', ')}`)
+    .option('--clusters <k>', 'semantic: labels of the predictions (default: as many as classes)', count)
+    .option('--ignore-label <n>', 'semantic: label without a class (default: 255)', count)
+    .option('--reference', 'semantic: U2Seg’s in-place remapping, void pixels left out')
+    .option('--per-class', 'a row a class')
+    .option('--worst <n>', 'the n worst photos', count)
+    .option('--errors', 'results: what AP is lost to')
+    .option('--calibration', 'results: whether scores mean what they say')
+    .option('--out <file>', 'also write everything as JSON')
+    .action(async (flags: EvaluateFlags) => {
+      const format = flags.format === 'auto' ? await formatOf(flags.pred) : flags.format;
+      const evaluation = await evaluate(format, flags);
+      if (flags.saveMapping !== undefined) await saveMapping(flags.saveMapping, evaluation);
+      const result = { event: 'result', gt: flags.gt, pred: flags.pred, format, ...evaluation.report };
+      if (flags.out !== undefined) await writeFileAtomic(flags.out, `${JSON.stringify(result, undefined, 2)}\n`);
+      context.stdout(context.json() ? `${JSON.stringify(result)}\n` : printTables(evaluation.tables));
     });
 }
 
-function prefixed<T>(prefix: string, values: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix} ${name}`, value]));
+async function evaluate(format: Format, flags: EvaluateFlags): Promise<Evaluation> {
+  const { gt, pred, protocol, perClass, worst, errors, calibration, voteMinScore, voteMinIou } = flags;
+  if (flags.saveMapping !== undefined && (protocol === undefined || protocol === 'all' || protocol === 'classes')) {
+    throw new UsageError('--save-mapping wants one matching: give --protocol majority-vote or hungarian-one-to-one.');
+  }
+  if (flags.mapping !== undefined && flags.saveMapping !== undefined) {
+    throw new UsageError('--mapping applies a mapping, --save-mapping fits one: give one of them.');
+  }
+  if (format !== 'coco-results' && (errors === true || calibration === true)) {
+    throw new UsageError('--errors and --calibration are of detections with scores: COCO results.');
+  }
+  const options: EvaluationOptions = {
+    gt,
+    pred,
+    ...(protocol === undefined ? {} : { protocols: protocolsOf(protocol) }),
+    ...(flags.mapping === undefined
+      ? {}
+      : { mapping: readClusterMapping(flags.mapping, await bytesOf(flags.mapping)) }),
+    ...(perClass === undefined ? {} : { perClass }),
+    ...(worst === undefined ? {} : { worst }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(calibration === undefined ? {} : { calibration }),
+    ...(voteMinScore === undefined ? {} : { voteMinScore }),
+    ...(voteMinIou === undefined ? {} : { voteMinIou }),
+  };
+  if (format === 'coco-results') return evaluateResults(options);
+  if (format === 'panoptic') return evaluatePanoptic(options);
+  const { classes, clusters, ignoreLabel, reference } = flags;
+  if (classes === undefined) throw new UsageError('label PNGs do not name their classes: give --classes.');
+  return evaluateSemantic({
+    ...options,
+    classes,
+    ...(clusters === undefined ? {} : { clusters }),
+    ...(ignoreLabel === undefined ? {} : { ignoreLabel }),
+    ...(reference === undefined ? {} : { reference }),
+  });
 }
 
-/** A list is a results file, an object a panoptic one. */
-async function formatOf(path: string): Promise<'coco-results' | 'panoptic'> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new U2SegError(
-      'not-found',
-      `${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    );
-  });
-  return text.trimStart().startsWith('[') ? 'coco-results' : 'panoptic';
+function protocolsOf(protocol: (typeof protocolNames)[number]): readonly EvaluationProtocol[] {
+  return protocol === 'all' ? ['majority-vote', 'hungarian-one-to-one', 'hungarian-many-to-one'] : [protocol];
+}
+
+async function saveMapping(path: string, { mappings }: Evaluation): Promise<void> {
+  const [mapping] = mappings ?? [];
+  if (mapping !== undefined) await writeFileAtomic(path, writeClusterMapping(mapping));
+}
+
+/** A folder is semantic, a list is a results file, an object a panoptic one. */
+async function formatOf(path: string): Promise<Format> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isDirectory() === true) return 'semantic';
+  const bytes = await bytesOf(path);
+  const first = bytes.find((byte) => byte > 32);
+  return first === '['.charCodeAt(0) ? 'coco-results' : 'panoptic';
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError(`wanted a number in [0, 1], got ${text}.`);
+}
+
+function count(text: string): number {
+  if (/^\d+$/u.test(text)) return Number(text);
+  throw new InvalidArgumentError(`wanted a whole number, got ${text}.`);
 }

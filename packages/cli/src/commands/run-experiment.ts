@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { U2SegError } from '@u2seg/core';
 import { writeFileAtomic } from '@u2seg/interchange';
 import {
   loadExperiments,
@@ -69,7 +70,7 @@ export function registerRunExperiment(program: Command, context: CommandContext)
         if (context.json()) context.stdout(`${JSON.stringify({ event: 'record', id: experiment.id, path, failed })}\n`);
         else context.stdout(line);
       }
-      if (failures > 0) throw new Error(`${failures} systems failed; the records say why.`);
+      if (failures > 0) throw new U2SegError('conflict', `${failures} systems failed; their records say why.`);
     });
 }
 

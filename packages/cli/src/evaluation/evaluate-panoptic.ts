@@ -1,0 +1,169 @@
+/** COCO panoptic JSON + PNG of others, whose categories are classes or clusters. */
+import { basename, dirname, extname, join } from 'node:path';
+import { U2SegError } from '@u2seg/core';
+import { readPanopticPng } from '@u2seg/datasets';
+import {
+  PanopticQuality,
+  readPanopticJson,
+  UniversalEvaluator,
+  type PanopticAnnotation,
+  type PanopticDataset,
+  type PanopticSegment,
+} from '@u2seg/metrics';
+import { percent, universalTable, type MetricTable } from '../pipeline/metric-tables.ts';
+import { panopticClassTable, worstTable } from './detail-tables.ts';
+import { bytesOf, describeFitted, matchingsOf, type Evaluation, type EvaluationOptions } from './evaluation.ts';
+
+interface Pair {
+  readonly name: string;
+  readonly height: number;
+  readonly width: number;
+  readonly gt: { readonly ids: Uint32Array; readonly segments: readonly PanopticSegment[] };
+  readonly prediction: { readonly ids: Uint32Array; readonly segments: PanopticAnnotation['segments'] };
+}
+
+/**
+ * PQ, mIoU and pixel accuracy. PNGs lie in the folder named like the JSON beside it.
+ *
+ * @throws U2SegError `bad-format` naming file, record and field; `not-found` for an annotated image without a prediction
+ */
+export async function evaluatePanoptic(options: EvaluationOptions): Promise<Evaluation> {
+  const gt = readPanopticJson(options.gt, await bytesOf(options.gt));
+  const prediction = readPanopticJson(options.pred, await bytesOf(options.pred));
+  return options.protocols?.includes('classes') === true
+    ? evaluateClasses(gt, prediction, options)
+    : evaluateClusters(gt, prediction, options);
+}
+
+async function evaluateClusters(
+  gt: PanopticDataset,
+  prediction: PanopticDataset,
+  options: EvaluationOptions,
+): Promise<Evaluation> {
+  const things = prediction.categories.filter(({ isThing }) => isThing).map(({ id }) => id);
+  const stuff = prediction.categories.filter(({ isThing }) => !isThing).map(({ id }) => id);
+  const clusterOf = new Map([...things.entries(), ...stuff.entries()].map(([cluster, id]) => [id, cluster]));
+  const isThing = new Set(things);
+  const protocols = matchingsOf(options);
+  const evaluator = new UniversalEvaluator({
+    categories: gt.categories,
+    numThingClusters: things.length,
+    numStuffClusters: stuff.length,
+    dataset: options.gt,
+    ...(protocols === undefined ? {} : { protocols }),
+    instanceVotes: {
+      ...(options.voteMinScore === undefined ? {} : { minScore: options.voteMinScore }),
+      ...(options.voteMinIou === undefined ? {} : { minIou: options.voteMinIou }),
+    },
+  });
+  for await (const pair of pairs(gt, prediction, options)) {
+    evaluator.update({
+      ...pair,
+      prediction: {
+        ids: pair.prediction.ids,
+        segments: pair.prediction.segments.map(({ id, categoryId }) => ({
+          id,
+          clusterId: clusterOf.get(categoryId)!,
+          isThing: isThing.has(categoryId),
+        })),
+      },
+    });
+  }
+  const mappings = options.mapping === undefined ? evaluator.fit() : [options.mapping];
+  const report = evaluator.compute(mappings);
+  const { worst, perClass } = options;
+  const tables: MetricTable[] = [universalTable({ prediction: report }, `${report.images} images of ${options.gt}`)];
+  for (const { protocol, panoptic, images, mapping, fittedOnScoredData } of report.results) {
+    const name = describeFitted(mapping, fittedOnScoredData);
+    if (perClass === true) tables.push(panopticClassTable(name, panoptic.perClass));
+    if (worst !== undefined) {
+      const rows = images.map((one) => [one.name, percent(one.pq), percent(one.pixelAccuracy)]);
+      tables.push(worstTable(protocol, ['PQ', 'pixel accuracy'], rows, worst));
+    }
+  }
+  const kept = report.results.map(({ images, ...result }) => ({
+    ...result,
+    ...(worst === undefined ? {} : { worst: images.slice(0, worst) }),
+  }));
+  return { tables, report: { report: { ...report, results: kept } }, mappings };
+}
+
+/** Categories of the prediction are those of the ground truth: nothing is matched. */
+async function evaluateClasses(
+  gt: PanopticDataset,
+  prediction: PanopticDataset,
+  options: EvaluationOptions,
+): Promise<Evaluation> {
+  const quality = new PanopticQuality(gt.categories);
+  const images: { name: string; pq: number }[] = [];
+  for await (const pair of pairs(gt, prediction, options)) {
+    images.push({ name: pair.name, pq: quality.update(pair.gt, pair.prediction, pair.name).pq });
+  }
+  const report = quality.compute();
+  const { worst, perClass } = options;
+  const order = (pq: number): number => (Number.isNaN(pq) ? Infinity : pq);
+  const ranked = images.toSorted((a, b) => order(a.pq) - order(b.pq) || (a.name < b.name ? -1 : 1));
+  const rows = (['all', 'things', 'stuff'] as const).map((name) => {
+    const { pq, sq, rq, classes } = report[name];
+    return [name, percent(pq), percent(sq), percent(rq), `${classes}`];
+  });
+  return {
+    tables: [
+      {
+        title: 'Panoptic quality',
+        protocol: `Percent, categories as given, averaged over the classes that occur; ${images.length} images of ${options.gt}`,
+        columns: ['', 'PQ', 'SQ', 'RQ', 'classes'],
+        rows,
+      },
+      ...(perClass === true ? [panopticClassTable('categories as given', report.perClass)] : []),
+      ...(worst === undefined
+        ? []
+        : [
+            worstTable(
+              'categories as given',
+              ['PQ'],
+              ranked.map(({ name, pq }) => [name, percent(pq)]),
+              worst,
+            ),
+          ]),
+    ],
+    report: { panoptic: report, ...(worst === undefined ? {} : { worst: ranked.slice(0, worst) }) },
+  };
+}
+
+/** Annotated images with their predictions, one at a time. */
+async function* pairs(
+  gt: PanopticDataset,
+  prediction: PanopticDataset,
+  { gt: gtPath, pred: predictionPath }: EvaluationOptions,
+): AsyncGenerator<Pair> {
+  const folderOf = (path: string): string => join(dirname(path), basename(path, extname(path)));
+  const namesOf = ({ images }: PanopticDataset): ReadonlyMap<number, string> =>
+    new Map(images.map(({ id, fileName }) => [id, fileName]));
+  const [gtNames, predictionNames] = [namesOf(gt), namesOf(prediction)];
+  const nameOf = (names: ReadonlyMap<number, string>, imageId: number): string => names.get(imageId) ?? `${imageId}`;
+  const predicted = new Map(prediction.annotations.map((one) => [nameOf(predictionNames, one.imageId), one]));
+  for (const annotation of gt.annotations) {
+    const name = nameOf(gtNames, annotation.imageId);
+    const found = predicted.get(name);
+    if (found === undefined)
+      throw new U2SegError('not-found', `${predictionPath}: has no annotation for image ${name} of ${gtPath}.`);
+    const [truth, map] = await Promise.all([
+      readPanopticPng(join(folderOf(gtPath), annotation.fileName)),
+      readPanopticPng(join(folderOf(predictionPath), found.fileName)),
+    ]);
+    if (truth.height !== map.height || truth.width !== map.width) {
+      throw new U2SegError(
+        'shape-mismatch',
+        `${predictionPath}: ${found.fileName} has ${map.width} x ${map.height} pixels, its ground truth ${annotation.fileName} ${truth.width} x ${truth.height}.`,
+      );
+    }
+    yield {
+      name,
+      height: truth.height,
+      width: truth.width,
+      gt: { ids: truth.ids, segments: annotation.segments },
+      prediction: { ids: map.ids, segments: found.segments },
+    };
+  }
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { U2SegError } from '@u2seg/core';
+import type { ClusterMapping, MatchingProtocol } from '@u2seg/metrics';
+import type { MetricTable } from '../pipeline/metric-tables.ts';
+
+/** How clusters are named; `classes` takes the labels for the classes they are. */
+export type EvaluationProtocol = MatchingProtocol | 'classes';
+
+/** What an evaluation is asked for beyond its headline numbers. */
+export interface EvaluationOptions {
+  readonly gt: string;
+  readonly pred: string;
+  /** Matchings to score under; none means the format's own. */
+  readonly protocols?: readonly EvaluationProtocol[];
+  /** Mapping fitted on another split, applied instead of fitting one. */
+  readonly mapping?: ClusterMapping;
+  readonly perClass?: boolean;
+  /** So many of the worst photos. */
+  readonly worst?: number;
+  readonly errors?: boolean;
+  readonly calibration?: boolean;
+  /** Thresholds of the majority vote. */
+  readonly voteMinScore?: number;
+  readonly voteMinIou?: number;
+}
+
+export interface Evaluation {
+  /** For people. */
+  readonly tables: readonly MetricTable[];
+  /** For programs; numbers in [0, 1]. */
+  readonly report: Readonly<Record<string, unknown>>;
+  /** Fitted here; absent where nothing was matched. */
+  readonly mappings?: readonly ClusterMapping[];
+}
+
+/** @throws U2SegError `not-found` naming the file */
+export async function bytesOf(path: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (cause) {
+    throw new U2SegError(
+      'not-found',
+      `${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    );
+  }
+}
+
+/** The matchings among the protocols, or undefined for the evaluator's own. */
+export function matchingsOf({ protocols }: EvaluationOptions): readonly MatchingProtocol[] | undefined {
+  const matchings = protocols?.filter((protocol) => protocol !== 'classes');
+  return matchings === undefined || matchings.length === 0 ? undefined : matchings;
+}
+
+/** What a mapping says of itself, for a table's caption. */
+export function describeFitted(mapping: ClusterMapping, fittedOnScoredData: boolean): string {
+  const { dataset, images } = mapping.fittedOn;
+  const thresholds = Object.entries(mapping.thresholds).map(([name, value]) => `${name} ${value}`);
+  const by = `${mapping.protocol} on ${mapping.evidence}${thresholds.length === 0 ? '' : ` (${thresholds.join(', ')})`}`;
+  return fittedOnScoredData
+    ? `${by}, fitted on the very data scored, as the papers do`
+    : `${by}, fitted on ${images} images of ${dataset}`;
+}
