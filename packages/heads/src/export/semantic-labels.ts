@@ -12,8 +12,11 @@ interface AxisTaps {
 
 /**
  * Most likely class of every output pixel, as `finishSemantic` and an argmax over classes, without a map of logits at output
- * size: both resizings, from the head's stride to network size and from there to output size, are one weighted sum of grid
- * cells an axis. The lower class wins on equal logits.
+ * size.
+ *
+ * Both resizings, from the head's stride to network size and from there to output size, are one weighted mean of grid cells an
+ * axis. A mean lies between its parts: where pixels share their cells, only classes that are not below another one everywhere
+ * are interpolated, mostly a single one. The lower class wins on equal logits.
  *
  * @param logits - [classes, gridH, gridW] of the padded image
  * @returns [output.height, output.width]
@@ -24,23 +27,19 @@ export function semanticLabels(
   network: ImageSize,
   output: ImageSize,
 ): Int32Array {
-  const [classes, gridH, gridW] = shape;
+  const [, gridH, gridW] = shape;
   const rows = composedTaps(gridH, network.height, output.height);
   const columns = composedTaps(gridW, network.width, output.width);
+  const columnSpans = spansOf(columns);
   const labels = new Int32Array(output.height * output.width);
-  const gridRow = new Float32Array(gridW);
-  const values = new Float32Array(output.width);
-  const best = new Float32Array(output.width);
-  for (let y = 0; y < output.height; y += 1) {
-    best.fill(-Infinity);
-    const ofRow = labels.subarray(y * output.width, (y + 1) * output.width);
-    for (let c = 0; c < classes; c += 1) {
-      weightedRows(logits, c * gridH * gridW, gridW, rows, y, gridRow);
-      interpolate(gridRow, columns, values);
-      for (let x = 0; x < values.length; x += 1) {
-        if (values[x]! > best[x]!) {
-          best[x] = values[x]!;
-          ofRow[x] = c;
+  const candidates: number[] = [];
+  for (const rowSpan of spansOf(rows)) {
+    for (const columnSpan of columnSpans) {
+      possibleWinners(logits, shape, rowSpan, columnSpan, candidates);
+      for (let y = rowSpan.from; y < rowSpan.to; y += 1) {
+        for (let x = columnSpan.from; x < columnSpan.to; x += 1) {
+          labels[y * output.width + x] =
+            candidates.length === 1 ? candidates[0]! : winner(logits, shape, candidates, rows, y, columns, x);
         }
       }
     }
@@ -48,29 +47,83 @@ export function semanticLabels(
   return labels;
 }
 
-function weightedRows(
-  source: Float32Array,
-  offset: number,
-  width: number,
-  rows: AxisTaps,
-  y: number,
-  out: Float32Array,
+/** Output values `from` to `to`, which all are means of the cells `first` to `last`. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+function spansOf({ size, taps, places, weights }: AxisTaps): Span[] {
+  const spans: Span[] = [];
+  for (let x = 0; x < size; x += 1) {
+    const used = Array.from({ length: taps }, (_, t) => t * size + x).filter((at) => weights[at] !== 0);
+    const first = Math.min(...used.map((at) => places[at]!));
+    const last = Math.max(...used.map((at) => places[at]!));
+    const before = spans.at(-1);
+    if (before?.first === first && before.last === last) spans[spans.length - 1] = { ...before, to: x + 1 };
+    else spans.push({ from: x, to: x + 1, first, last });
+  }
+  return spans;
+}
+
+/** Classes whose highest logit in the cells is not below the highest of the classes' lowest. */
+function possibleWinners(
+  logits: Float32Array,
+  [classes, gridH, gridW]: readonly [number, number, number],
+  rows: Span,
+  columns: Span,
+  out: number[],
 ): void {
-  out.fill(0);
-  for (let t = 0; t < rows.taps; t += 1) {
-    const weight = rows.weights[t * rows.size + y]!;
-    if (weight === 0) continue;
-    const from = offset + rows.places[t * rows.size + y]! * width;
-    for (let x = 0; x < width; x += 1) out[x]! += weight * source[from + x]!;
+  let highestLow = -Infinity;
+  for (let c = 0; c < classes; c += 1) {
+    let low = Infinity;
+    for (let y = rows.first; y <= rows.last; y += 1) {
+      const row = (c * gridH + y) * gridW;
+      for (let x = columns.first; x <= columns.last; x += 1) if (logits[row + x]! < low) low = logits[row + x]!;
+    }
+    if (low > highestLow) highestLow = low;
+  }
+  out.length = 0;
+  for (let c = 0; c < classes; c += 1) {
+    let high = -Infinity;
+    for (let y = rows.first; y <= rows.last; y += 1) {
+      const row = (c * gridH + y) * gridW;
+      for (let x = columns.first; x <= columns.last; x += 1) if (logits[row + x]! > high) high = logits[row + x]!;
+    }
+    if (high >= highestLow) out.push(c);
   }
 }
 
-function interpolate(source: Float32Array, { size, taps, places, weights }: AxisTaps, out: Float32Array): void {
-  for (let x = 0; x < size; x += 1) out[x] = weights[x]! * source[places[x]!]!;
-  for (let t = 1; t < taps; t += 1) {
-    const base = t * size;
-    for (let x = 0; x < size; x += 1) out[x]! += weights[base + x]! * source[places[base + x]!]!;
+/** The candidate with the highest logit at one output pixel; 0 where none is a number. */
+function winner(
+  logits: Float32Array,
+  [, gridH, gridW]: readonly [number, number, number],
+  candidates: readonly number[],
+  rows: AxisTaps,
+  y: number,
+  columns: AxisTaps,
+  x: number,
+): number {
+  let label = 0;
+  let best = -Infinity;
+  for (const c of candidates) {
+    let sum = 0;
+    for (let r = y; r < rows.places.length; r += rows.size) {
+      const row = (c * gridH + rows.places[r]!) * gridW;
+      let ofRow = 0;
+      for (let k = x; k < columns.places.length; k += columns.size) {
+        ofRow += columns.weights[k]! * logits[row + columns.places[k]!]!;
+      }
+      sum += rows.weights[r]! * ofRow;
+    }
+    if (sum > best) {
+      best = sum;
+      label = c;
+    }
   }
+  return label;
 }
 
 /** From the grid to the padded image by the head's stride, cut to `network`, then to `output`. */
