@@ -1,6 +1,8 @@
 import { deriveSeed, U2SegError } from '@u2seg/core';
 import {
   assertTensor,
+  decodeTable,
+  encodeTable,
   type NamedTensor,
   OnnxGraphBuilder,
   readOnnxModel,
@@ -13,6 +15,7 @@ import { golden } from '@u2seg/testing';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { mutate } from './file-mutations.ts';
+import { tableCases } from './table-cases.ts';
 
 /** Mutations a format; `U2SEG_FUZZ_COUNT=10000` runs the full number, `U2SEG_FUZZ_SUMMARY` names a file for the result. */
 const count = Number(process.env['U2SEG_FUZZ_COUNT'] ?? 400);
@@ -123,6 +126,36 @@ describe('mutated files', () => {
       600_000,
     );
   }
+
+  it(`gives an error or rows, ${count} times: .arrow`, () => {
+    const files = tableCases.map(([table, row]) => ({
+      table,
+      bytes: encodeTable(
+        table,
+        Array.from({ length: 5 }, () => row),
+      ),
+    }));
+    let errors = 0;
+    let slowest = 0;
+    let most = 0;
+    for (let i = 0; i < count; i += 1) {
+      const { table, bytes: file } = files[i % files.length]!;
+      const bytes = mutate(file, deriveSeed(2, 'arrow', i));
+      const start = performance.now();
+      try {
+        most = Math.max(most, decodeTable(table, bytes, `mutation ${i}`).length / bytes.length);
+      } catch (error) {
+        if (!(error instanceof U2SegError)) throw error;
+        errors += 1;
+      }
+      slowest = Math.max(slowest, performance.now() - start);
+    }
+    summary['.arrow'] = { files: count, errors, slowestMs: Math.round(slowest), rowsPerFileByte: most };
+    expect(errors).toBeGreaterThan(count / 4);
+    expect(most).toBeLessThan(8);
+    expect(slowest).toBeLessThan(5_000);
+    if (summaryFile !== undefined) writeFileSync(summaryFile, `${JSON.stringify(summary, null, 2)}\n`);
+  }, 600_000);
 });
 
 function equalTensors(a: readonly NamedTensor[], b: readonly NamedTensor[]): boolean {

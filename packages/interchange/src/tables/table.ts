@@ -11,6 +11,7 @@ import {
 } from 'apache-arrow';
 import { U2SegError } from '@u2seg/core';
 import type { Column } from './columns.ts';
+import { verifyArrow } from './verify-arrow.ts';
 
 /** Codec of every column of `Row`, in the order of the schema. */
 export type Columns<Row> = { readonly [Name in keyof Row & string]: Column<Row[Name]> };
@@ -75,6 +76,7 @@ export function encodeTable<Row>(table: TableType<Row>, rows: readonly Row[]): U
  * @throws U2SegError `bad-format` if it is not Arrow, another table, another version, lacks a column or is damaged
  */
 export function decodeTable<Row>(table: TableType<Row>, file: Uint8Array, source: string): Row[] {
+  verifyArrow(file, source);
   let parsed: Table;
   try {
     parsed = tableFromIPC(file);
