@@ -63,6 +63,14 @@ describe('DataOrder', () => {
 });
 
 describe('trainPanoptic', () => {
+  it('holds after 500 steps the tensors it held after two', { timeout: 240_000 }, async () => {
+    const tensors: number[] = [];
+    const quick = { batchSize: 1, iterations: 500, schedule: { ...recipe.schedule, steps: [400] } };
+    await run({ ...quick, onProgress: ({ values }) => tensors.push(values!['tensors']!) });
+    expect(tensors).toHaveLength(500);
+    expect(new Set(tensors.slice(2)).size).toBe(1);
+  });
+
   it('takes the same steps again, stopped and resumed or not', async () => {
     const events: number[] = [];
     const undisturbed = await run({ onProgress: ({ done }) => events.push(done) });

@@ -75,13 +75,23 @@ function tensorflowConv(kernels: TensorflowKernels): ConvKernels {
         [tf.tensor1d(shape, 'int32'), weight, dy],
         convAttributes(weight.shape[0], geometry),
       ) as tf.Tensor4D,
-    weightGradient: (x, dy, shape, geometry) =>
-      kernels.run(
-        'Conv2DBackpropFilter',
-        [x, tf.tensor1d(shape, 'int32'), dy],
-        convAttributes(shape[0], geometry),
-      ) as tf.Tensor4D,
+    weightGradient: (x, dy, shape, geometry) => {
+      // TensorFlow 2.21's oneDNN kernel writes past its buffer for one image, side 1 and a stride: it gets the pixels the
+      // stride leaves instead.
+      const strided = shape[0] === 1 && geometry.padding === 0 && geometry.stride > 1;
+      const source = strided ? everyNth(x, geometry.stride, dy.shape) : x;
+      const inner = strided ? { stride: 1, padding: 0 } : geometry;
+      const inputs = [source, tf.tensor1d(shape, 'int32'), dy];
+      return kernels.run('Conv2DBackpropFilter', inputs, convAttributes(shape[0], inner)) as tf.Tensor4D;
+    },
   };
+}
+
+/** Every n-th row and column: [B, H, W, C] -> [B, H', W', C] of `shape`. */
+function everyNth(x: tf.Tensor4D, n: number, [, height, width]: readonly number[]): tf.Tensor4D {
+  const [batch, , , channels] = x.shape;
+  const end = [batch, (height! - 1) * n + 1, (width! - 1) * n + 1, channels];
+  return tf.stridedSlice(x, [0, 0, 0, 0], end as Shape4, [1, n, n, 1]) as tf.Tensor4D;
 }
 
 function convAttributes(side: number, { stride, padding }: ConvGeometry): KernelAttributes {
