@@ -7,6 +7,7 @@ import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { registerExport } from './commands/export.ts';
+import { registerFineTune } from './commands/fine-tune.ts';
 import { registerFit } from './commands/fit.ts';
 import { registerPredict } from './commands/predict.ts';
 import { registerRunExperiment } from './commands/run-experiment.ts';
@@ -35,6 +36,7 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   registerCompare(program, context);
   registerRunExperiment(program, context);
   registerTable(program, context);
+  registerFineTune(program, context);
   registerPredict(program, context);
   registerExport(program, context);
   registerDatasets(program, context);

@@ -22,6 +22,7 @@ interface RunFlags {
   readonly photos?: string;
   readonly gt?: string;
   readonly val?: string;
+  readonly labels?: string;
   readonly data?: string;
   readonly out: string;
   readonly records: string;
@@ -38,6 +39,7 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     .option('--photos <folder>', 'photos the systems learn from')
     .option('--gt <file>', 'COCO panoptic JSON of the photos that are scored')
     .option('--val <folder>', 'photos that are scored, where they are others; by default those of --photos')
+    .option('--labels <file>', 'COCO JSON of --photos, for experiments that fine-tune, where --val is given')
     .option('--data <name>', 'data set the scored photos are of, where the table has several (coco, voc, uvo, ...)')
     .option('--out <folder>', 'where runs go; what is done there is not done again', 'runs/experiments')
     .option('--records <folder>', 'where records go', 'experiments/records')
@@ -90,12 +92,12 @@ function scoredData(experiment: ListedExperiment, { data }: RunFlags): string | 
 
 function ownData(
   experiment: ListedExperiment,
-  { photos, gt, val }: RunFlags,
-): Pick<ExperimentJob, 'photos' | 'gt' | 'val'> {
+  { photos, gt, val, labels }: RunFlags,
+): Pick<ExperimentJob, 'photos' | 'gt' | 'val' | 'labels'> {
   if (photos === undefined || gt === undefined) {
     throw new UsageError(
       `${experiment.id} wants data (${experiment.data.join(', ')}; ${experiment.cost}): give --photos and --gt, or --smoke for synthetic scenes.`,
     );
   }
-  return { photos, gt, ...(val === undefined ? {} : { val }) };
+  return { photos, gt, ...(val === undefined ? {} : { val }), ...(labels === undefined ? {} : { labels }) };
 }

@@ -1,5 +1,6 @@
 /** The numbers of a run under the names that tables of experiments ask for. */
 import type { ClusteredInstanceResult, CocoStats, ProtocolResult } from '@u2seg/metrics';
+import type { AnnotatedScores } from '../fine-tuning/score-annotated.ts';
 import type { RunMetrics } from '../pipeline/evaluate-stage.ts';
 
 const cocoNames = {
@@ -46,6 +47,24 @@ export function experimentMetrics(metrics: RunMetrics): Partial<Record<Experimen
   };
 }
 
+/** The same of a fine-tuned network, whose classes were taught: nothing is matched. */
+export function annotatedMetrics({ bbox, segm, panoptic }: AnnotatedScores): Record<string, number | null> {
+  const averages =
+    panoptic === undefined ? {} : { '': panoptic.all, ' things': panoptic.things, ' stuff': panoptic.stuff };
+  return {
+    ...coco('box', bbox),
+    ...coco('mask', segm),
+    ...Object.assign({}, ...Object.entries(averages).map(([name, average]) => panopticNumbers(name, average))),
+  };
+}
+
+function panopticNumbers(
+  suffix: string,
+  { pq, sq, rq }: { readonly pq: number; readonly sq: number; readonly rq: number },
+): Record<string, number | null> {
+  return { [`PQ${suffix}`]: percent(pq), [`SQ${suffix}`]: percent(sq), [`RQ${suffix}`]: percent(rq) };
+}
+
 function votedNumbers({ bbox, segm, matchedClusters }: ClusteredInstanceResult): Record<string, number | null> {
   return { ...coco('box', bbox.stats), ...coco('mask', segm?.stats), 'matched clusters': matchedClusters };
 }
@@ -60,15 +79,16 @@ function universalNumbers(result: ProtocolResult): Record<string, number | null>
   const name = matchingNames[result.protocol];
   const semantic = result.protocol === 'majority-vote' ? result.semanticThingsPooled : result.semantic;
   const { all, things, stuff } = result.panoptic;
-  return Object.fromEntries([
-    ...Object.entries({ '': all, ' things': things, ' stuff': stuff }).flatMap(([average, { pq, sq, rq }]) => [
-      [`${name}PQ${average}`, percent(pq)],
-      [`${name}SQ${average}`, percent(sq)],
-      [`${name}RQ${average}`, percent(rq)],
-    ]),
-    [`${name}mIoU`, percent(semantic.miou)],
-    [`${name}pixel accuracy`, percent(semantic.pixelAccuracy)],
-  ]) as Record<string, number | null>;
+  const panoptic = {
+    ...panopticNumbers('', all),
+    ...panopticNumbers(' things', things),
+    ...panopticNumbers(' stuff', stuff),
+  };
+  return {
+    ...Object.fromEntries(Object.entries(panoptic).map(([key, value]) => [`${name}${key}`, value])),
+    [`${name}mIoU`]: percent(semantic.miou),
+    [`${name}pixel accuracy`]: percent(semantic.pixelAccuracy),
+  };
 }
 
 function coco(prefix: string, stats: CocoStats | undefined): Record<string, number | null> {
