@@ -78,7 +78,7 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
   const { config, reporter } = options;
   // First, so that a misspelled folder of photos leaves no run behind.
   const listing = await listPhotos(options.photos, { recursive: config.photos.recursive });
-  const run = await RunDirectory.open(options.out, options.photos, config);
+  const run = await RunDirectory.open(options.out, options.photos, config, options.shard);
   try {
     const times = await StageTimes.open(run, options.now);
     const result = await runStages(options, listing, run, times);

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { lockRun, type ReleaseLock } from './run-lock.ts';
+import type { Shard } from './shards.ts';
 
 const runSchema = z.object({
   format: z.literal('u2seg-run/1'),
@@ -36,10 +37,12 @@ export class RunDirectory {
   /**
    * Opens or starts the run in a folder.
    *
+   * @param shard - opened for this part only; other parts may be open at the same time
+   *
    * @throws U2SegError `conflict` if the folder holds a run on other photos or with another configuration, other files, or is in
    *   use; `io` if it cannot be written
    */
-  static async open(folder: string, photos: string, config: PipelineConfig): Promise<RunDirectory> {
+  static async open(folder: string, photos: string, config: PipelineConfig, shard?: Shard): Promise<RunDirectory> {
     const root = resolve(folder);
     await mkdir(root, { recursive: true }).catch((cause: unknown) => {
       throw new U2SegError(
@@ -48,10 +51,13 @@ export class RunDirectory {
         { cause },
       );
     });
-    const release = await lockRun(root);
+    const release = await lockRun(root, shard);
     try {
       const path = join(root, 'run.json');
-      const existing = await readJsonFile(path, runSchema);
+      // Another shard may be starting the run at this moment: look again once its files are seen.
+      const found = await readJsonFile(path, runSchema);
+      const others = (await readdir(root)).filter((name) => !name.endsWith('.lock') && !name.startsWith('run.json'));
+      const existing = found ?? (shard === undefined ? undefined : await readJsonFile(path, runSchema));
       const wanted = {
         format: 'u2seg-run/1' as const,
         photos: resolve(photos),
@@ -59,7 +65,6 @@ export class RunDirectory {
         config,
       };
       if (existing === undefined) {
-        const others = (await readdir(root)).filter((name) => name !== 'run.lock');
         if (others.length > 0) {
           throw new U2SegError(
             'conflict',

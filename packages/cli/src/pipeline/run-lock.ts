@@ -1,20 +1,42 @@
 import { hostname } from 'node:os';
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
+import type { Shard } from './shards.ts';
 
 /** Keeps a second process out of a run folder; call it to let others in. */
 export type ReleaseLock = () => Promise<void>;
 
+const wholeRun = 'run.lock';
+
 /**
- * Takes the lock of a run folder. A lock whose process is gone (killed, machine restarted) is taken over.
+ * Takes the lock of a run folder: of the whole run, or of one shard, beside which other shards may work. A lock whose process is
+ * gone (killed, machine restarted) is taken over.
  *
  * Not a lock with a heartbeat: a training step may keep the thread busy for longer than any sensible timeout.
  *
  * @throws U2SegError `conflict` naming the process that holds it; `io` where it cannot be written
  */
-export async function lockRun(folder: string): Promise<ReleaseLock> {
-  const path = join(folder, 'run.lock');
+export async function lockRun(folder: string, shard?: Shard): Promise<ReleaseLock> {
+  const name = shard === undefined ? wholeRun : `shard-${shard.index + 1}-of-${shard.count}.lock`;
+  const release = await takeLock(folder, name);
+  const locks = await readdir(folder);
+  const others = locks.filter(
+    (other) =>
+      other !== name && (other === wholeRun || (shard === undefined && /^shard-\d+-of-\d+\.lock$/u.test(other))),
+  );
+  for (const other of others) {
+    const path = join(folder, other);
+    const holder = await readHolder(path);
+    if (holder === undefined || !isAlive(holder)) continue;
+    await release();
+    throw taken(folder, path, holder);
+  }
+  return release;
+}
+
+async function takeLock(folder: string, name: string): Promise<ReleaseLock> {
+  const path = join(folder, name);
   const own = JSON.stringify({ pid: process.pid, host: hostname() });
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -32,14 +54,16 @@ export async function lockRun(folder: string): Promise<ReleaseLock> {
       }
     }
     const holder = await readHolder(path);
-    if (attempt > 2 || (holder !== undefined && isAlive(holder))) {
-      throw new U2SegError(
-        'conflict',
-        `${folder}: process ${holder?.pid ?? 'unknown'} on ${holder?.host ?? 'this machine'} is working on this run; wait for it, or delete ${path} if it is gone.`,
-      );
-    }
+    if (attempt > 2 || (holder !== undefined && isAlive(holder))) throw taken(folder, path, holder);
     await rm(path, { force: true });
   }
+}
+
+function taken(folder: string, path: string, holder: Holder | undefined): U2SegError {
+  return new U2SegError(
+    'conflict',
+    `${folder}: process ${holder?.pid ?? 'unknown'} on ${holder?.host ?? 'this machine'} is working on this run; wait for it, or delete ${path} if it is gone.`,
+  );
 }
 
 interface Holder {
