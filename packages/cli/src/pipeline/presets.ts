@@ -7,7 +7,7 @@ const tiny: PipelineConfig = {
   photos: { recursive: true, maxPixels: 100_000_000, maxSide: 1024, limit: 0, colourProfile: 'ignore' },
   backbone: { name: 'embedded', size: 320, embedding: 'mask-mean' },
   proposals: { method: 'maskcut', tau: 0.3, maxMasks: 8, crf: true, secondsPerPhoto: 0 },
-  clustering: { k: 30, engine: 'auto', mode: 'default', maxIterations: 100, redos: 3 },
+  clustering: { k: 10, engine: 'auto', mode: 'default', maxIterations: 100, redos: 3 },
   semantics: {
     method: 'stego',
     clusters: 27,
@@ -31,7 +31,7 @@ const tiny: PipelineConfig = {
   },
   train: {
     preset: 'tiny',
-    iterations: 400,
+    iterations: 1500,
     backend: 'auto',
     checkpointEvery: 50,
     shortestEdge: 192,
