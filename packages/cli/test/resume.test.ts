@@ -17,6 +17,7 @@ const settings = [
   'train.checkpointEvery=2',
   'train.shortestEdge=64',
   'train.maxSize=96',
+  'predict.scales=[1]',
   'predict.shortestEdge=64',
   'predict.maxSize=96',
   'rounds.count=1',

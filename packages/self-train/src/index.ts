@@ -107,7 +107,7 @@ export { trainPreset, trainPresets } from './presets/presets.ts';
 export { tiny, tinyAgnostic, tinyRecipe } from './presets/tiny.ts';
 export { u2seg300, u2seg800 } from './presets/u2seg.ts';
 export { nextLabelDefaults, nextLabels, type NextLabelOptions } from './rounds/next-labels.ts';
-export { predictViews, viewDefaults, type ViewOptions } from './prediction/predict-views.ts';
+export { predictViews, type ConfiguredPredictor, viewDefaults, type ViewOptions } from './prediction/predict-views.ts';
 export { joinInstances, voteSemantic, type ViewInstances } from './prediction/vote-views.ts';
 export {
   roundScores,

@@ -18,6 +18,7 @@ const demoSettings: readonly string[] = [
   'clustering.k=16',
   'semantics.steps=300',
   'train.iterations=250',
+  'rounds.count=1',
   'rounds.iterations=80',
 ];
 

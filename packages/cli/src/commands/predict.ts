@@ -16,6 +16,7 @@ interface PredictFlags {
   readonly minPanopticScore?: number;
   readonly backend: PipelineConfig['train']['backend'];
   readonly engine: EngineChoice;
+  readonly augment?: boolean;
 }
 
 export function registerPredict(program: Command, context: CommandContext): void {
@@ -31,6 +32,7 @@ export function registerPredict(program: Command, context: CommandContext): void
       'lowest score of an instance in the panoptic map; default the model’s own',
       share,
     )
+    .option('--augment', 'three sizes, the mirror image and a CRF on masks: better edges, several times slower')
     .addOption(
       new Option('--engine <name>', 'onnxruntime runs the exported graph, kept beside the model; auto where it loads')
         .choices([...engineChoices])
@@ -51,6 +53,7 @@ export function registerPredict(program: Command, context: CommandContext): void
         ...(flags.minPanopticScore === undefined ? {} : { minPanopticScore: flags.minPanopticScore }),
         backend: flags.backend,
         engine: flags.engine,
+        ...(flags.augment === undefined ? {} : { augment: flags.augment }),
         identity: hashFile,
         reporter: createReporter(context),
       });

@@ -14,6 +14,7 @@ const smokeBase: readonly string[] = [
   'train.checkpointEvery=4',
   'rounds.count=0',
   'rounds.iterations=2',
+  'predict.scales=[1]',
   'predict.shortestEdge=96',
   'predict.maxSize=128',
   'report.maxPhotos=2',

@@ -111,6 +111,12 @@ const rounds = z.strictObject({
 });
 
 const predict = z.strictObject({
+  /** Sizes a photo is looked at, over `shortestEdge`; their results are joined (test-time augmentation). */
+  scales: z.array(z.number().min(0.25).max(4)).min(1),
+  /** Also look at the mirror image. */
+  flip: z.boolean(),
+  /** Fit masks to the photo by a dense CRF, and weight scores by how far mask and CRF agree (IoU). */
+  crf: z.boolean(),
   minScore: ratio,
   /** Score an instance needs to enter the panoptic map. */
   minPanopticScore: ratio,

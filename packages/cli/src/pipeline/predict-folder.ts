@@ -22,6 +22,8 @@ export interface PredictFolderOptions {
   readonly model: string;
   readonly minScore: number;
   readonly minPanopticScore?: number;
+  /** Several sizes, the mirror image and a CRF, as the tiny preset predicts; several times slower. */
+  readonly augment?: boolean;
   readonly backend: PipelineConfig['train']['backend'];
   readonly engine: EngineChoice;
   /** Hash of the model file: what the predictions belong to. */
@@ -43,6 +45,7 @@ export async function predictFolder(
     train: { ...base.train, backend: options.backend },
     predict: {
       ...base.predict,
+      ...(options.augment === true ? {} : { scales: [1], flip: false, crf: false }),
       ...info.testSize,
       minScore: options.minScore,
       minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,

@@ -1,5 +1,5 @@
 /** Eighth stage: what the trained network says about every photo. */
-import { rleIou, type OnProgress, type Segment } from '@u2seg/core';
+import { rleIou, type OnProgress, type RgbImage, type Segment } from '@u2seg/core';
 import {
   PartitionedTable,
   predictionsTable,
@@ -7,15 +7,16 @@ import {
   type PredictionRow,
   type SegmentRow,
 } from '@u2seg/interchange';
-import { mergePanoptic, predictPanoptic, type PanopticPrediction } from '@u2seg/self-train';
+import { mergePanoptic, predictPanoptic, predictViews, type PanopticPrediction } from '@u2seg/self-train';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { photosOf, segmentRows } from './merge-stage.ts';
-import { openInferenceEngine, type EngineChoice } from './inference-engine.ts';
+import { openInferenceEngine, type EngineChoice, type InferenceEngine } from './inference-engine.ts';
 import type { ModelInfo } from './model-file.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import { maskColumns } from './propose-stage.ts';
+import { refineInstances } from './refine-instances.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition } from './shards.ts';
 import { resizePhoto } from './training-data.ts';
@@ -71,16 +72,10 @@ export async function predictAll(
         const rows: { predictions: PredictionRow[]; segments: SegmentRow[] } = { predictions: [], segments: [] };
         for (const photo of photosOf(index, p)) {
           const image = await decodePhoto(index.folder, photo, config.photos);
-          const { shortestEdge, maxSize, minScore } = config.predict;
-          const prediction = await predictPanoptic(engine, image, {
-            shortestEdge,
-            maxSize,
-            resize: resizePhoto,
-            minScore,
-          });
-          rows.predictions.push(
-            ...predictionRows(photo.image_id, surest(prediction.instances, config.predict.maxClusterOverlap)),
-          );
+          const prediction = await predictPhoto(engine, image, config.predict);
+          const distinct = surest(prediction.instances, config.predict.maxClusterOverlap);
+          const instances = config.predict.crf ? refineInstances(image, distinct) : distinct;
+          rows.predictions.push(...predictionRows(photo.image_id, instances));
           rows.segments.push(...panopticRows(photo.image_id, prediction, engine.info, config.predict.minPanopticScore));
           count += 1;
           onProgress({
@@ -115,6 +110,27 @@ export async function predictAll(
   };
   await run.finish(name, inputsHash, summary);
   return { inputsHash, partitions, predictions, segments, summary };
+}
+
+/** One look at a photo, or several that are joined. */
+function predictPhoto(
+  engine: InferenceEngine,
+  image: RgbImage,
+  { shortestEdge, maxSize, minScore, scales, flip }: PipelineConfig['predict'],
+): Promise<PanopticPrediction> {
+  const common = { resize: resizePhoto, minScore };
+  const { info } = engine;
+  if (scales.length === 1 && !flip) {
+    const [scale] = scales as [number];
+    return predictPanoptic(engine, image, { ...common, shortestEdge: Math.round(shortestEdge * scale), maxSize });
+  }
+  const predictor = { infer: engine.infer.bind(engine), config: info.network };
+  return predictViews(predictor, image, {
+    ...common,
+    flip,
+    shortestEdges: scales.map((scale) => Math.round(shortestEdge * scale)),
+    maxSize: Math.round(maxSize * Math.max(...scales)),
+  });
 }
 
 /**

@@ -77,11 +77,13 @@ export async function trainModel(
   onProgress: OnProgress,
 ): Promise<TrainedModel> {
   const { checkpointEvery: _often, backend: _where, ...settings } = config.train;
+  const { predict } = config;
   const inputsHash = hashOf(
     index.dataHash,
     labels.inputsHash,
     settings,
-    config.predict,
+    // What becomes part of the model file; how predictions are made is no part of it.
+    [predict.shortestEdge, predict.maxSize, predict.minPanopticScore],
     config.merge.maxInstances,
     config.seed,
   );

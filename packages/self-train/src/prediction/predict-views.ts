@@ -1,8 +1,14 @@
 import { decodeMask, U2SegError, type RgbImage } from '@u2seg/core';
-import { combinePanoptic, type PanopticCascadeModel } from '@u2seg/heads';
+import { combinePanoptic, type DetectorConfig } from '@u2seg/heads';
 import { shortestEdgeSize, type ImageResizer } from '../augment/augment.ts';
 import { windowOfImage, windowOfMap, windowOfSegment, type Geometry } from '../augment/geometry.ts';
-import { predictDefaults, predictPanoptic, type PanopticPrediction, type PredictOptions } from './predict-panoptic.ts';
+import {
+  predictDefaults,
+  predictPanoptic,
+  type PanopticPrediction,
+  type PredictOptions,
+  type Predictor,
+} from './predict-panoptic.ts';
 import { joinInstances, voteSemantic } from './vote-views.ts';
 
 export interface ViewOptions extends Pick<PredictOptions, 'maxSize' | 'minScore'> {
@@ -15,6 +21,11 @@ export interface ViewOptions extends Pick<PredictOptions, 'maxSize' | 'minScore'
   readonly minIou?: number;
 }
 
+/** A network that predicts and says what it is: `PanopticCascadeModel`, or its exported graph with the model file’s config. */
+export interface ConfiguredPredictor extends Predictor {
+  readonly config: Pick<DetectorConfig, 'panoptic' | 'roi'>;
+}
+
 export const viewDefaults: { readonly flip: boolean; readonly minIou: number } = { flip: true, minIou: 0.5 };
 
 /**
@@ -25,7 +36,7 @@ export const viewDefaults: { readonly flip: boolean; readonly minIou: number } =
  * @throws U2SegError `out-of-range` if no size is given
  */
 export async function predictViews(
-  model: PanopticCascadeModel,
+  model: ConfiguredPredictor,
   image: RgbImage,
   options: ViewOptions,
 ): Promise<PanopticPrediction> {
@@ -70,7 +81,7 @@ export async function predictViews(
 }
 
 /** Prediction on a resized photo, in the photo's pixels. */
-async function predictAt(model: PanopticCascadeModel, scaled: RgbImage, image: RgbImage): Promise<PanopticPrediction> {
+async function predictAt(model: ConfiguredPredictor, scaled: RgbImage, image: RgbImage): Promise<PanopticPrediction> {
   return predictPanoptic(model, scaled, { output: { height: image.height, width: image.width } });
 }
 
