@@ -31,7 +31,7 @@ const tiny: PipelineConfig = {
   },
   train: {
     preset: 'tiny',
-    iterations: 1500,
+    iterations: 2500,
     backend: 'auto',
     checkpointEvery: 50,
     shortestEdge: 192,
