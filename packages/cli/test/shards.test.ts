@@ -57,6 +57,36 @@ describe('u2seg pseudo-label --shard', () => {
   });
 });
 
+describe('proposals that are evidently broken', () => {
+  it.each([
+    ['[]', /40 of 40 photos have no proposal/u],
+    [
+      '[{ mask: { height, width, counts: Uint32Array.of(0, height * width) }, bboxXywh: [0, 0, width, height], area: height * width, score: 1 }]',
+      /40 of 40 proposals cover their whole photo/u,
+    ],
+    [
+      '[{ mask: { height, width, counts: Uint32Array.of(0, height * width) }, bboxXywh: [0, 0, width, height], area: height * width, score: NaN }]',
+      /40 of 40 photos could not be labelled/u,
+    ],
+  ])('stop the run, unless they are accepted: %s', { timeout: 120_000 }, async (proposals, sentence) => {
+    const folder = await mkdtemp(join(root, 'broken-'));
+    const component = join(folder, 'propose.mjs');
+    await writeFile(component, `export function propose({ height, width }) { return ${proposals}; }`);
+    const own = [
+      ...settings,
+      '--set',
+      'clustering.k=1',
+      '--component',
+      `proposals=${component}`,
+      '--out',
+      join(folder, 'run'),
+    ];
+    const { code, stderr } = await u2seg(['propose', photos, ...own]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(sentence);
+  });
+});
+
 describe('a photo that goes wrong', () => {
   it('too slow or fatal to its worker, is left out and listed, and the run goes on', { timeout: 120_000 }, async () => {
     const folder = await mkdtemp(join(root, 'wrong-'));
@@ -77,7 +107,7 @@ describe('a photo that goes wrong', () => {
     const out = join(root, 'wrong-run');
     const own = [
       '--set',
-      'proposals.secondsPerPhoto=2',
+      'proposals.secondsPerPhoto=10',
       '--set',
       'clustering.k=1',
       '--component',
@@ -98,7 +128,7 @@ describe('a photo that goes wrong', () => {
     const skipped = (await readdir(join(out, 'stages', 'propose', 'skipped'))).find((file) => file.endsWith('.arrow'))!;
     const listed = (await readFile(join(out, 'stages', 'propose', 'skipped', skipped))).toString('latin1');
     expect(listed).toMatch(/slow\.png/u);
-    expect(listed).toMatch(/took longer than the 2 s/u);
+    expect(listed).toMatch(/took longer than the 10 s/u);
     expect(listed).toMatch(/fatal\.png/u);
   });
 });

@@ -41,6 +41,8 @@ const proposals = z.strictObject({
   crf: z.boolean(),
   /** Seconds a photo may take before it is left out and listed; 0 for no limit. Makes results depend on the machine. */
   secondsPerPhoto: z.number().min(0),
+  /** Go on when hardly any photo has a proposal, or hardly any proposal is less than its photo. */
+  acceptBroken: z.boolean(),
   component,
 });
 

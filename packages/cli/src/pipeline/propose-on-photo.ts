@@ -1,5 +1,14 @@
 /** Photo and features to proposals, by the method of the configuration; runs in a worker thread. */
-import { encodeMask, rleArea, rleBbox, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import {
+  assertInRange,
+  encodeMask,
+  rleArea,
+  rleBbox,
+  U2SegError,
+  type MaskProposal,
+  type PatchFeatures,
+  type RgbImage,
+} from '@u2seg/core';
 import { resizePillow, resizePillowGray } from '@u2seg/datasets';
 import {
   maskCutReference,
@@ -50,7 +59,18 @@ export async function proposeOnPhoto(
       ? methods[settings.method]
       : await loadComponent<Propose>(settings.component, 'propose');
   const found = await propose(image, features, settings);
-  return found.map(({ mask, bboxXywh, area, score }) => ({ mask, bboxXywh, area, score }));
+  const by = settings.component ?? settings.method;
+  return found.map(({ mask, bboxXywh, area, score }, i) => {
+    const where = `${by}: proposal ${i}`;
+    if (mask.height !== image.height || mask.width !== image.width) {
+      throw new U2SegError(
+        'shape-mismatch',
+        `${where}: mask must be [${image.height}, ${image.width}] as the photo, got [${mask.height}, ${mask.width}].`,
+      );
+    }
+    assertInRange(`${where}: score`, score, 0, 1);
+    return { mask, bboxXywh, area, score };
+  });
 }
 
 /** Masks at network size to proposals at photo size, as CutLER's script finishes them; scores are all 1 there. */

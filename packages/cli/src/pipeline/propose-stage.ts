@@ -43,6 +43,8 @@ const countsSchema = z.object({
   proposals: z.number(),
   photosWithoutProposals: z.number(),
   skipped: z.number(),
+  /** Proposals on more than 95 % of their photo. */
+  wholePhoto: z.number(),
 });
 export type ProposalCounts = z.infer<typeof countsSchema>;
 
@@ -50,7 +52,7 @@ export type ProposalCounts = z.infer<typeof countsSchema>;
  * Runs backbone and proposals over all photos, or over one shard of them.
  *
  * @returns undefined after a shard, when other shards are still missing
- * @throws U2SegError `not-converged` when hardly any photo has a proposal: the labels are broken, and nothing after would help
+ * @throws U2SegError `not-converged` when the proposals are evidently broken (see {@link assertSound}) and not accepted as such
  */
 export async function proposeAll(
   run: RunDirectory,
@@ -122,17 +124,38 @@ export async function proposeAll(
     for (const table of [tables.features, tables.embeddings, tables.skipped, tables.proposals])
       await table.finish(partitions);
     const counts = await countProposals(tables);
-    if (counts.photos >= 20 && counts.photosWithoutProposals > 0.9 * counts.photos) {
-      throw new U2SegError(
-        'not-converged',
-        `propose: ${counts.photosWithoutProposals} of ${counts.photos} photos have no proposal with ${info.name} and ${config.proposals.method}; the labels would be empty. Check the weights, or lower proposals.tau.`,
-      );
-    }
+    if (!config.proposals.acceptBroken) assertSound(counts, `${info.name} and ${config.proposals.method}`);
     await run.finish('propose', inputsHash, counts);
     return { ...tables, counts };
   } finally {
     await backbone.dispose();
   }
+}
+
+/** Fewer photos say nothing about all of them. */
+const leastPhotos = 20;
+
+/** @throws U2SegError `not-converged` for proposals that no later stage could make labels of */
+function assertSound(
+  { photos, photosWithoutProposals, skipped, proposals, wholePhoto }: ProposalCounts,
+  by: string,
+): void {
+  const all = photos + skipped;
+  const refuse = (what: string, help: string): never => {
+    throw new U2SegError(
+      'not-converged',
+      `propose: ${what} with ${by}: the labels would be worthless. ${help} proposals.acceptBroken=true goes on all the same.`,
+    );
+  };
+  if (all >= leastPhotos && skipped > 0.9 * all)
+    refuse(`${skipped} of ${all} photos could not be labelled`, 'stages/propose/skipped says why.');
+  if (photos >= leastPhotos && photosWithoutProposals > 0.9 * photos)
+    refuse(
+      `${photosWithoutProposals} of ${photos} photos have no proposal`,
+      'Check the weights, or lower proposals.tau.',
+    );
+  if (photos >= leastPhotos && proposals > 0 && wholePhoto > 0.9 * proposals)
+    refuse(`${wholePhoto} of ${proposals} proposals cover their whole photo`, 'Check the weights and proposals.tau.');
 }
 
 /** Hashes of users' modules: other code, other results. */
@@ -256,13 +279,14 @@ export function maskColumns({
 }
 
 async function countProposals(tables: Omit<ProposalTables, 'counts'>): Promise<ProposalCounts> {
-  let [photos, proposals, skipped] = [0, 0, 0];
+  let [photos, proposals, skipped, wholePhoto] = [0, 0, 0, 0];
   const withProposals = new Set<string>();
   for await (const row of tables.proposals.rows(tables.partitions)) {
     proposals += 1;
+    if (row.area_px > 0.95 * row.mask_height * row.mask_width) wholePhoto += 1;
     withProposals.add(row.image_id);
   }
   for (const { rows } of (await tables.features.manifest())!.partitions) photos += rows;
   for (const { rows } of (await tables.skipped.manifest())!.partitions) skipped += rows;
-  return { photos, proposals, photosWithoutProposals: photos - withProposals.size, skipped };
+  return { photos, proposals, photosWithoutProposals: photos - withProposals.size, skipped, wholePhoto };
 }
