@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandContext } from './commands/context.ts';
 import { registerCompare } from './commands/compare.ts';
+import { registerConvert } from './commands/convert.ts';
 import { registerDatasets } from './commands/datasets.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
@@ -39,6 +40,7 @@ export function createProgram(output: Pick<CommandContext, 'stdout' | 'stderr'>)
   registerFineTune(program, context);
   registerPredict(program, context);
   registerExport(program, context);
+  registerConvert(program, context);
   registerDatasets(program, context);
   registerView(program, context);
   registerDoctor(program, context);
