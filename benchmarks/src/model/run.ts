@@ -40,11 +40,19 @@ function scene(seed: number, numClasses: number): TrainSample {
     boxes.push(cx - rx, cy - ry, cx + rx, cy + ry);
   }
   const classes = Int32Array.from({ length: instances }, () => Math.floor(rng() * numClasses));
-  return { image: { data, height, width }, instances: { boxesXyxy: Float32Array.from(boxes), classes, masks }, semantic };
+  return {
+    image: { data, height, width },
+    instances: { boxesXyxy: Float32Array.from(boxes), classes, masks },
+    semantic,
+  };
 }
 
 /** SGD with momentum, weight decay and per-parameter clipping, as the reference trains. */
-function update(model: PanopticCascadeModel, gradients: Map<string, tf.Tensor>, velocities: Map<string, tf.Tensor>): void {
+function update(
+  model: PanopticCascadeModel,
+  gradients: Map<string, tf.Tensor>,
+  velocities: Map<string, tf.Tensor>,
+): void {
   for (const [name, variable] of model.parameters()) {
     const gradient = gradients.get(name)!;
     const velocity = tf.tidy(() => {
