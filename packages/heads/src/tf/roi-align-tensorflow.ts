@@ -7,6 +7,8 @@ import type { TensorflowKernels } from './tensorflow-kernels.ts';
 
 /** Samples held at once; 2^24 floats are 64 MB. */
 const maxSampledValues = 2 ** 24;
+/** The same backward, where every part costs an addition of two whole maps. */
+const maxSpreadValues = 2 ** 25;
 /** Closer than this to the rim, in cells, float32 coordinates may fall on either side. */
 const rimWidth = 1e-3;
 
@@ -14,8 +16,9 @@ const rimWidth = 1e-3;
  * ROIAlign by TensorFlow's `CropAndResize`, which samples a regular grid of a box bilinearly, and average pooling.
  *
  * The map gets a border of one repeated cell, so that clamping to the edge becomes plain interpolation and everything
- * beyond the border is the kernel's extrapolation value 0. Boxes are grouped by their sample grid, because one call has
- * one grid. A region with a sample on the very rim, where rounding decides between the edge's value and 0, is left to
+ * beyond the border is the kernel's extrapolation value 0. In the forward pass boxes are grouped by their sample grid,
+ * because one call has one grid. Backward, one call takes them all: every row of samples is cut into crops of one sample a
+ * bin, and adding up one gradient image a grid would cost more than the gradients. A region with a sample on the very rim, where rounding decides between the edge's value and 0, is left to
  * the portable kernel; no region inside the image is one.
  */
 export function tensorflowRoiAlign(kernels: TensorflowKernels): RoiAlignKernels {
@@ -45,22 +48,26 @@ export function tensorflowRoiAlign(kernels: TensorflowKernels): RoiAlignKernels 
     },
     backward(dy, shape, rois, options) {
       const [batch, height, width, channels] = shape;
+      const side = options.outputSize;
       const { groups, onRim } = sampleGroups(rois, height, width, channels, options);
       const size = tf.tensor1d([batch, height + 2, width + 2, channels], 'int32');
-      let total: tf.Tensor = tf.zeros([batch, height + 2, width + 2, channels]);
-      for (const group of groups) {
+      const binRows = tf.reshape(tf.mul(dy, perRegion(groups, rois.images.length)), [-1, 1, side, channels]);
+      let total: tf.Tensor | undefined;
+      for (const rows of sampleRows(groups, height, width, maxSpreadValues / (side * channels))) {
         const previous = total;
         total = tf.tidy(() => {
-          const rows = tf.gather(dy, tf.tensor1d(Int32Array.from(group.rows), 'int32')) as tf.Tensor4D;
-          const samples = spreadBins(rows, group);
-          const gradient = kernels.run('CropAndResizeGradImage', [samples, ...cropInputs(group), size], {
+          const samples = tf.gather(binRows, tf.tensor1d(rows.binRows, 'int32'));
+          const boxes = tf.tensor2d(rows.normalized, [rows.binRows.length, 4]);
+          const inputs = [samples, boxes, tf.tensor1d(rows.images, 'int32'), size];
+          const gradient = kernels.run('CropAndResizeGradImage', inputs, {
             types: { T: 'float32' },
             strings: { method: 'bilinear' },
           });
-          return tf.add(previous, gradient);
+          return previous === undefined ? gradient : tf.add(previous, gradient);
         });
-        previous.dispose();
+        previous?.dispose();
       }
+      total ??= tf.zeros([batch, height + 2, width + 2, channels]);
       const gradient = kernels.run('MirrorPadGrad', [total, tf.tensor2d(border, [4, 2], 'int32')], {
         types: { T: 'float32', Tpaddings: 'int32' },
         strings: { mode: 'SYMMETRIC' },
@@ -87,6 +94,8 @@ interface SampleGroup {
   readonly side: number;
   /** [n, 4] as (y1, x1, y2, x2) of the outermost samples, as shares of the bordered map. */
   readonly normalized: number[];
+  /** [n, 4] as (first y, first x, step y, step x), in cells. */
+  readonly starts: number[];
   readonly images: number[];
 }
 
@@ -113,7 +122,7 @@ function sampleGroups(
     const capacity = Math.max(1, Math.floor(maxSampledValues / (side * side * y.perBin * x.perBin * channels)));
     let group = open.get(key);
     if (group === undefined || group.rows.length >= capacity) {
-      group = { rows: [], perBinY: y.perBin, perBinX: x.perBin, side, normalized: [], images: [] };
+      group = { rows: [], perBinY: y.perBin, perBinX: x.perBin, side, normalized: [], starts: [], images: [] };
       open.set(key, group);
       groups.push(group);
     }
@@ -121,6 +130,7 @@ function sampleGroups(
     const lastX = x.first + (side * x.perBin - 1) * x.step;
     group.rows.push(r);
     group.images.push(rois.images[r]!);
+    group.starts.push(y.first, x.first, y.step, x.step);
     // the bordered map has size + 2 cells, of which cell 1 is the first real one
     group.normalized.push((y.first + 1) / (height + 1), (x.first + 1) / (width + 1));
     group.normalized.push((lastY + 1) / (height + 1), (lastX + 1) / (width + 1));
@@ -161,9 +171,57 @@ function averageBins(samples: tf.Tensor4D, { perBinY, perBinX }: SampleGroup): t
   return tf.avgPool(samples, [perBinY, perBinX], [perBinY, perBinX], 'valid');
 }
 
-/** The transpose of {@link averageBins}: every sample of a bin gets its share of the bin's gradient. */
-function spreadBins(bins: tf.Tensor4D, { perBinY, perBinX, side }: SampleGroup): tf.Tensor4D {
-  if (perBinY === 1 && perBinX === 1) return bins;
-  const spread = tf.image.resizeNearestNeighbor(bins, [side * perBinY, side * perBinX]);
-  return tf.mul(spread, 1 / (perBinY * perBinX));
+/** Crops of one row and one sample a bin, in the order of the samples. */
+interface SampleRows {
+  /** [crops] row of the bins' gradient, `region * side + bin`. */
+  readonly binRows: Int32Array;
+  /** [crops, 4] */
+  readonly normalized: Float32Array;
+  readonly images: Int32Array;
+}
+
+/** The samples of all groups as crops, at most `capacity` in one part. */
+function* sampleRows(
+  groups: readonly SampleGroup[],
+  height: number,
+  width: number,
+  capacity: number,
+): Generator<SampleRows> {
+  const crops = groups.reduce((sum, group) => sum + group.rows.length * group.side * group.perBinY * group.perBinX, 0);
+  const binRows = new Int32Array(crops);
+  const normalized = new Float32Array(4 * crops);
+  const images = new Int32Array(crops);
+  let at = 0;
+  for (const { rows, perBinY, perBinX, side, starts, images: ofRegion } of groups) {
+    for (const [i, region] of rows.entries()) {
+      const [firstY, firstX, stepY, stepX] = starts.slice(4 * i, 4 * i + 4) as [number, number, number, number];
+      for (let y = 0; y < side * perBinY; y += 1) {
+        const row = (firstY + y * stepY + 1) / (height + 1);
+        for (let x = 0; x < perBinX; x += 1, at += 1) {
+          const left = firstX + x * stepX + 1;
+          binRows[at] = region * side + Math.floor(y / perBinY);
+          images[at] = ofRegion[i]!;
+          normalized[4 * at] = row;
+          normalized[4 * at + 1] = left / (width + 1);
+          normalized[4 * at + 2] = row;
+          normalized[4 * at + 3] = (left + (side - 1) * perBinX * stepX) / (width + 1);
+        }
+      }
+    }
+  }
+  const length = Math.max(1, Math.floor(capacity));
+  for (let from = 0; from < crops; from += length) {
+    yield {
+      binRows: binRows.subarray(from, from + length),
+      normalized: normalized.subarray(4 * from, 4 * (from + length)),
+      images: images.subarray(from, from + length),
+    };
+  }
+}
+
+/** [R, 1, 1, 1] share of one sample in its bin; 0 for regions of no group. */
+function perRegion(groups: readonly SampleGroup[], regions: number): tf.Tensor4D {
+  const shares = new Float32Array(regions);
+  for (const { rows, perBinY, perBinX } of groups) for (const row of rows) shares[row] = 1 / (perBinY * perBinX);
+  return tf.tensor4d(shares, [regions, 1, 1, 1]);
 }
