@@ -1,5 +1,5 @@
 import { assertInteger, assertLength, U2SegError, type BboxXywh } from '@u2seg/core';
-import { countLabelPairs } from './label-pairs.ts';
+import { addLabelPairs, countLabelPairs } from './label-pairs.ts';
 
 /** How often each cluster met each class: what every matching protocol is fitted on. */
 export interface VoteCounts {
@@ -142,7 +142,6 @@ export class PixelVotes implements VoteCounts {
   readonly numClusters: number;
   readonly numClasses: number;
   readonly counts: Float64Array;
-  readonly #pairs = new Uint32Array(256 * 256);
 
   constructor(numClusters: number, numClasses: number) {
     this.numClusters = numClusters;
@@ -153,10 +152,7 @@ export class PixelVotes implements VoteCounts {
   /** Adds one image; pixels whose label is outside [0, K) or [0, C) do not vote. */
   update(prediction: Uint8Array, gt: Uint8Array): void {
     assertLength('PixelVotes.update: gt', gt.length, [prediction.length]);
-    const pairs = countLabelPairs(prediction, gt, this.#pairs);
-    for (let p = 0; p < this.numClusters; p += 1) {
-      for (let g = 0; g < this.numClasses; g += 1) this.counts[p * this.numClasses + g]! += pairs[p * 256 + g]!;
-    }
+    addLabelPairs(prediction, gt, this.counts, this.numClusters, this.numClasses);
   }
 
   merge(other: VoteCounts): void {

@@ -1,42 +1,93 @@
+import { instantiateWasm } from '@u2seg/core';
+
+interface PairKernel {
+  readonly memory: WebAssembly.Memory;
+  blockSize(): number;
+  firstBlock(): number;
+  secondBlock(): number;
+  counts(): number;
+  touchedRows(): number;
+  countBlock(pixels: number): void;
+}
+
+/** Labels of an 8-bit map. */
+const numLabels = 256;
+
 /**
  * How often each pair of labels occurs: [256, 256] counts, first map's label x second map's label.
- *
- * Reads four pixels of each map at once: inside a region both words repeat, which costs one comparison per four pixels.
  *
  * @param pairs - [256, 256] room for the counts, overwritten; saves the allocation
  */
 export function countLabelPairs(
   first: Uint8Array,
   second: Uint8Array,
-  pairs: Uint32Array = new Uint32Array(256 * 256),
+  pairs: Uint32Array = new Uint32Array(numLabels * numLabels),
 ): Uint32Array {
   pairs.fill(0);
-  const n = first.length;
-  const aligned = first.byteOffset % 4 === 0 && second.byteOffset % 4 === 0;
-  const words = aligned ? n >> 2 : 0;
-  const a = new Uint32Array(first.buffer, aligned ? first.byteOffset : 0, words);
-  const b = new Uint32Array(second.buffer, aligned ? second.byteOffset : 0, words);
-  for (let i = 0; i < words;) {
-    const wa = a[i]!;
-    const wb = b[i]!;
-    if (wa === Math.imul(wa & 255, 0x01010101) >>> 0 && wb === Math.imul(wb & 255, 0x01010101) >>> 0) {
-      const from = i;
-      i += 1;
-      while (i + 3 < words) {
-        const other = (a[i]! ^ wa) | (a[i + 1]! ^ wa) | (a[i + 2]! ^ wa) | (a[i + 3]! ^ wa);
-        if ((other | (b[i]! ^ wb) | (b[i + 1]! ^ wb) | (b[i + 2]! ^ wb) | (b[i + 3]! ^ wb)) !== 0) break;
-        i += 4;
-      }
-      while (i < words && a[i] === wa && b[i] === wb) i += 1;
-      pairs[(wa & 255) * 256 + (wb & 255)]! += 4 * (i - from);
-      continue;
-    }
-    pairs[(wa & 255) * 256 + (wb & 255)]! += 1;
-    pairs[((wa >>> 8) & 255) * 256 + ((wb >>> 8) & 255)]! += 1;
-    pairs[((wa >>> 16) & 255) * 256 + ((wb >>> 16) & 255)]! += 1;
-    pairs[(wa >>> 24) * 256 + (wb >>> 24)]! += 1;
-    i += 1;
-  }
-  for (let i = 4 * words; i < n; i += 1) pairs[first[i]! * 256 + second[i]!]! += 1;
+  counter().drain(first, second, (row, counts) => pairs.set(counts, row * numLabels));
   return pairs;
+}
+
+/**
+ * Adds the pixels of each pair of labels to `sums`; pairs outside [rows, columns] are left out.
+ *
+ * @param sums - [rows, columns], first map's label x second map's label
+ */
+export function addLabelPairs(
+  first: Uint8Array,
+  second: Uint8Array,
+  sums: Float64Array,
+  rows: number,
+  columns: number,
+): void {
+  const used = Math.min(columns, numLabels);
+  counter().drain(first, second, (row, counts) => {
+    if (row >= rows) return;
+    for (let column = 0; column < used; column += 1) sums[row * columns + column]! += counts[column]!;
+  });
+}
+
+/** The WebAssembly kernel with its memory: blocks of the maps go in, rows of counts come out. */
+class PairCounter {
+  readonly #kernel: PairKernel;
+  readonly #first: Uint8Array;
+  readonly #second: Uint8Array;
+  readonly #counts: Uint32Array;
+  readonly #touched: Uint8Array;
+
+  constructor() {
+    this.#kernel = instantiateWasm<PairKernel>(new URL('../wasm/label-pairs.wasm', import.meta.url));
+    const { buffer } = this.#kernel.memory;
+    const size = this.#kernel.blockSize();
+    this.#first = new Uint8Array(buffer, this.#kernel.firstBlock(), size);
+    this.#second = new Uint8Array(buffer, this.#kernel.secondBlock(), size);
+    this.#counts = new Uint32Array(buffer, this.#kernel.counts(), numLabels * numLabels);
+    this.#touched = new Uint8Array(buffer, this.#kernel.touchedRows(), numLabels);
+  }
+
+  /** Counts two maps of one length and hands over each row that is not all zero; `counts` is valid during the call. */
+  drain(first: Uint8Array, second: Uint8Array, take: (row: number, counts: Uint32Array) => void): void {
+    const block = this.#first.length;
+    for (let from = 0; from < first.length; from += block) {
+      const to = Math.min(first.length, from + block);
+      this.#first.set(first.subarray(from, to));
+      this.#second.set(second.subarray(from, to));
+      this.#kernel.countBlock(to - from);
+    }
+    for (let row = 0; row < numLabels; row += 1) {
+      if (this.#touched[row] === 0) continue;
+      const counts = this.#counts.subarray(row * numLabels, (row + 1) * numLabels);
+      take(row, counts);
+      counts.fill(0);
+      this.#touched[row] = 0;
+    }
+  }
+}
+
+let shared: PairCounter | undefined;
+
+/** One for the thread: it holds nothing between calls. */
+function counter(): PairCounter {
+  shared ??= new PairCounter();
+  return shared;
 }

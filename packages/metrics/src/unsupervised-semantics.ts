@@ -1,5 +1,6 @@
 import { assertInteger, assertLength, U2SegError } from '@u2seg/core';
 import { assignHungarian } from './hungarian.ts';
+import { addLabelPairs } from './label-pairs.ts';
 
 export interface UnsupervisedOptions {
   readonly numClasses: number;
@@ -57,6 +58,10 @@ export class UnsupervisedSemantics {
   update(prediction: ArrayLike<number>, gt: ArrayLike<number>): void {
     assertLength('UnsupervisedSemantics.update: gt', gt.length, [prediction.length]);
     const limit = this.#mode === 'reference' ? this.#classes : this.#clusters;
+    if (prediction instanceof Uint8Array && gt instanceof Uint8Array) {
+      addLabelPairs(prediction, gt, this.#counts, limit, this.#classes);
+      return;
+    }
     for (let i = 0; i < gt.length; i += 1) {
       const k = prediction[i]!;
       const c = gt[i]!;
