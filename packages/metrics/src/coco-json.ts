@@ -8,17 +8,9 @@ import {
   type CocoGroundTruth,
   type CocoImage,
 } from './coco-tables.ts';
-import {
-  arrayAt,
-  badRecord,
-  bboxInto,
-  finiteAt,
-  integerAt,
-  isObject,
-  objectAt,
-  parseJson,
-  type JsonObject,
-} from './json-record.ts';
+import { arrayAt, badRecord, bboxInto, finiteAt, integerAt, objectAt, type JsonObject } from './json-record.ts';
+import { readJsonList } from './json-list.ts';
+import { PolygonStore } from './polygon-store.ts';
 import { RunTableBuilder, type RunTable } from './run-table.ts';
 
 /**
@@ -28,13 +20,14 @@ import { RunTableBuilder, type RunTable } from './run-table.ts';
  * @throws U2SegError `bad-format` naming file, record and field; `conflict` for an id that occurs twice
  */
 export function readCocoGroundTruth(file: string, source: string | Uint8Array): CocoGroundTruth {
-  const root = objectAt(file, 'the file', parseJson(file, source));
+  const list = readJsonList(file, source, 'annotations');
+  const root = objectAt(file, 'the file', list.root);
   const images = sortedById(`${file}: images`, readImages(file, root));
   const categories = sortedById(`${file}: categories`, readCategories(file, root));
   const imageAt = indexById(images);
   const categoryAt = indexById(categories);
-  const records = arrayAt(file, root, 'annotations');
-  const n = records.length;
+  arrayAt(file, root, 'annotations');
+  const n = list.length;
   const columns = {
     length: n,
     ids: new Float64Array(n),
@@ -45,9 +38,10 @@ export function readCocoGroundTruth(file: string, source: string | Uint8Array): 
     crowd: new Uint8Array(n),
   };
   const seen = new Set<number>();
-  for (let i = 0; i < n; i += 1) {
+  let segmentations: PolygonStore | undefined = new PolygonStore(n);
+  list.forEach((value, i) => {
     const at = `annotations[${i}]`;
-    const record = objectAt(file, at, records[i]);
+    const record = objectAt(file, at, value);
     const id = integerAt(file, at, record, 'id');
     const name = `${at} (id ${id})`;
     if (seen.has(id)) throw new U2SegError('conflict', `${file}: ${at}: id ${id} occurs twice.`);
@@ -56,14 +50,20 @@ export function readCocoGroundTruth(file: string, source: string | Uint8Array): 
     columns.imageIndex[i] = lookUp(file, name, record, 'image_id', imageAt, 'images');
     columns.categoryIndex[i] = lookUp(file, name, record, 'category_id', categoryAt, 'categories');
     bboxInto(file, name, record['bbox'], columns.bboxXywh, i);
-    columns.area[i] = finiteAt(file, name, record, 'area');
+    columns.area[i] = finiteAt(file, name, record, 'area', 0);
     const crowd = record['iscrowd'] ?? 0;
     if (crowd !== 0 && crowd !== 1) throw badRecord(file, name, 'iscrowd', '0 or 1', crowd);
     columns.crowd[i] = crowd;
-  }
+    segmentations!.add(record['segmentation']);
+  });
   let runs: RunTable | undefined;
   const rasterise = (): RunTable => {
-    runs ??= readMasks(file, 'annotations', records as readonly JsonObject[], columns.imageIndex, images);
+    runs ??= segmentations!.rasterise(
+      file,
+      (row) => `annotations[${row}] (id ${columns.ids[row]!})`,
+      (row) => images[columns.imageIndex[row]!]!,
+    );
+    segmentations = undefined;
     return runs;
   };
   return { images, categories, annotations: { ...columns, runs: rasterise } };
@@ -85,38 +85,45 @@ export function readCocoResults(
     readonly unknownCategory?: 'error' | 'drop';
   } = {},
 ): CocoDetections {
-  const root = parseJson(file, source);
-  if (!Array.isArray(root)) throw new U2SegError('bad-format', `${file}: must be a list of detections.`);
+  const list = readJsonList(file, source);
+  if (!Array.isArray(list.root)) throw new U2SegError('bad-format', `${file}: must be a list of detections.`);
   const imageAt = indexById(gt.images);
   const categoryAt = indexById(gt.categories);
   const drop = options.unknownCategory === 'drop';
-  const records: JsonObject[] = [];
-  const positions: number[] = [];
-  root.forEach((value: unknown, i) => {
-    const record = objectAt(file, `[${i}]`, value);
+  const imageIndex = new Int32Array(list.length);
+  const categoryIndex = new Int32Array(list.length);
+  const score = new Float64Array(list.length);
+  const bboxXywh = new Float64Array(4 * list.length);
+  const masks = new RunTableBuilder();
+  let withBoxes = false;
+  let withMasks = list.length === 0;
+  let n = 0;
+  list.forEach((value, i) => {
+    const name = `[${i}]`;
+    const record = objectAt(file, name, value);
     if (drop && typeof record['category_id'] === 'number' && !categoryAt.has(record['category_id'])) return;
-    records.push(record);
-    positions.push(i);
+    if (n === 0) {
+      withBoxes = record['bbox'] !== undefined;
+      withMasks = record['segmentation'] !== undefined;
+      if (!withBoxes && !withMasks) throw badRecord(file, name, 'bbox or segmentation', 'given', undefined);
+    }
+    const image = lookUp(file, name, record, 'image_id', imageAt, "the ground truth's images");
+    imageIndex[n] = image;
+    categoryIndex[n] = lookUp(file, name, record, 'category_id', categoryAt, "the ground truth's categories");
+    score[n] = finiteAt(file, name, record, 'score');
+    if (withBoxes) bboxInto(file, name, record['bbox'], bboxXywh, n);
+    if (withMasks) addSegmentation(file, name, record['segmentation'], gt.images[image]!, masks);
+    n += 1;
   });
-  const n = records.length;
-  const withBoxes = n > 0 && records[0]!['bbox'] !== undefined;
-  const withMasks = n === 0 || records[0]!['segmentation'] !== undefined;
-  if (n > 0 && !withBoxes && !withMasks) throw badRecord(file, '[0]', 'bbox or segmentation', 'given', undefined);
-  const imageIndex = new Int32Array(n);
-  const categoryIndex = new Int32Array(n);
-  const score = new Float64Array(n);
-  let bboxXywh = new Float64Array(4 * n);
-  for (let i = 0; i < n; i += 1) {
-    const record = records[i]!;
-    const name = `[${positions[i]!}]`;
-    imageIndex[i] = lookUp(file, name, record, 'image_id', imageAt, "the ground truth's images");
-    categoryIndex[i] = lookUp(file, name, record, 'category_id', categoryAt, "the ground truth's categories");
-    score[i] = finiteAt(file, name, record, 'score');
-    if (withBoxes) bboxInto(file, name, record['bbox'], bboxXywh, i);
-  }
-  const runs = withMasks ? readMasks(file, '', records, imageIndex, gt.images, positions) : undefined;
-  if (!withBoxes && runs !== undefined) bboxXywh = runs.bboxXywh.slice();
-  return { length: n, imageIndex, categoryIndex, bboxXywh, score, runs };
+  const runs = withMasks || n === 0 ? masks.build() : undefined;
+  return {
+    length: n,
+    imageIndex: imageIndex.subarray(0, n),
+    categoryIndex: categoryIndex.subarray(0, n),
+    bboxXywh: withBoxes || runs === undefined ? bboxXywh.subarray(0, 4 * n) : runs.bboxXywh.slice(),
+    score: score.subarray(0, n),
+    runs,
+  };
 }
 
 function readImages(file: string, root: JsonObject): CocoImage[] {
@@ -158,21 +165,4 @@ function lookUp(
   const index = typeof id === 'number' ? at.get(id) : undefined;
   if (index === undefined) throw badRecord(file, name, field, `one of ${where}`, id);
   return index;
-}
-
-function readMasks(
-  file: string,
-  list: string,
-  records: readonly JsonObject[],
-  imageIndex: Int32Array,
-  images: readonly CocoImage[],
-  positions?: readonly number[],
-): RunTable {
-  const builder = new RunTableBuilder();
-  records.forEach((record, i) => {
-    const id = isObject(record) && record['id'] !== undefined ? ` (id ${String(record['id'])})` : '';
-    const name = `${list}[${positions?.[i] ?? i}]${id}`;
-    addSegmentation(file, name, record['segmentation'], images[imageIndex[i]!]!, builder);
-  });
-  return builder.build();
 }

@@ -17,6 +17,7 @@ export function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
+/** @throws U2SegError `bad-format` naming the file, and record and field of a NaN or Infinity that Python wrote */
 export function parseJson(file: string, source: string | Uint8Array): unknown {
   const text =
     typeof source === 'string'
@@ -25,10 +26,70 @@ export function parseJson(file: string, source: string | Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // Python's json writes NaN and Infinity, which are not JSON: say so, since the message of the engine does not
-    const constant = /[:,[]\s*(NaN|-?Infinity)/u.exec(text)?.[1];
-    const hint = constant === undefined ? '' : ` It holds ${constant}, which Python writes and JSON does not have.`;
-    throw new U2SegError('bad-format', `${file}: is not valid JSON.${hint}`, { cause });
+    throw notJson(file, '', text, cause);
+  }
+}
+
+/**
+ * Says why a text is not JSON.
+ *
+ * @param record - the element of a list the text is; empty for a whole file
+ */
+export function notJson(file: string, record: string, text: string, cause: unknown): U2SegError {
+  const constant = pythonConstant(text);
+  if (constant !== undefined) {
+    const path = joinPath(record, constant.path);
+    return new U2SegError(
+      'bad-format',
+      `${file}: ${path} must be a finite number, got ${constant.name}, which Python writes and JSON does not have.`,
+      { cause },
+    );
+  }
+  // positions count from the start of the text, which need not be the file's
+  const reason =
+    cause instanceof Error ? cause.message.replace(/(?: in JSON)? at position \d+.*$/su, '') : String(cause);
+  return new U2SegError('bad-format', `${file}: ${record === '' ? '' : `${record} `}is not valid JSON: ${reason}.`, {
+    cause,
+  });
+}
+
+type Path = readonly (string | number)[];
+
+/** `annotations[3]: bbox[0]`: record, then field. */
+function joinPath(record: string, path: Path): string {
+  let text = record;
+  let inRecord = record !== '';
+  path.forEach((step, i) => {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += text === '' ? step : `${inRecord && (i === 0 || typeof path[i - 1] === 'number') ? ': ' : '.'}${step}`;
+    inRecord ||= typeof step === 'number';
+  });
+  return text === '' ? 'the file' : text;
+}
+
+/** Python's json writes NaN and Infinity, which JSON does not have: where the first stands, if that is all that is wrong. */
+function pythonConstant(text: string): { readonly path: Path; readonly name: string } | undefined {
+  const mark = '\u0000python ';
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/gu, (token) =>
+    token.startsWith('"') ? token : `"\\u0000python ${token}"`,
+  );
+  const look = (value: unknown, path: Path): { readonly path: Path; readonly name: string } | undefined => {
+    if (typeof value === 'string') return value.startsWith(mark) ? { path, name: value.slice(mark.length) } : undefined;
+    const steps: [string | number, unknown][] = Array.isArray(value)
+      ? value.map((one, i) => [i, one])
+      : isObject(value)
+        ? Object.entries(value)
+        : [];
+    for (const [step, one] of steps) {
+      const found = look(one, [...path, step]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  try {
+    return look(JSON.parse(marked), []);
+  } catch {
+    return undefined;
   }
 }
 
@@ -52,10 +113,18 @@ export function arrayAt(file: string, owner: JsonObject, field: string): readonl
   return value;
 }
 
-export function finiteAt(file: string, record: string, owner: JsonObject, field: string): number {
+export function finiteAt(
+  file: string,
+  record: string,
+  owner: JsonObject,
+  field: string,
+  min: number = -Infinity,
+): number {
   const value = owner[field];
-  if (typeof value !== 'number' || !Number.isFinite(value))
-    throw badRecord(file, record, field, 'a finite number', value);
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < min) {
+    const wanted = min === -Infinity ? 'a finite number' : `a finite number of at least ${min}`;
+    throw badRecord(file, record, field, wanted, value);
+  }
   return value;
 }
 

@@ -1,7 +1,8 @@
 import { U2SegError } from '@u2seg/core';
 import { readCategories } from './coco-json.ts';
 import { sortedById, type CocoImage } from './coco-tables.ts';
-import { arrayAt, badRecord, integerAt, objectAt, parseJson, type JsonObject } from './json-record.ts';
+import { readJsonList } from './json-list.ts';
+import { arrayAt, badRecord, integerAt, objectAt, type JsonObject } from './json-record.ts';
 import type { PanopticCategory, PanopticSegment } from './panoptic-quality.ts';
 
 /** The segments of one image and the PNG that holds its map. */
@@ -34,7 +35,8 @@ export function readPanopticJson(
   source: string | Uint8Array,
   categories?: readonly PanopticCategory[],
 ): PanopticDataset {
-  const root = objectAt(file, 'the file', parseJson(file, source));
+  const list = readJsonList(file, source, 'annotations');
+  const root = objectAt(file, 'the file', list.root);
   const own =
     root['categories'] === undefined ? undefined : sortedById(`${file}: categories`, distinctCategories(file, root));
   const known = categories ?? own;
@@ -43,7 +45,9 @@ export function readPanopticJson(
   const images = root['images'] === undefined ? [] : readImages(file, root);
   const imageIds = new Set(images.map((image) => image.id));
   const seen = new Set<number>();
-  const annotations = arrayAt(file, root, 'annotations').map((value, i): PanopticAnnotation => {
+  arrayAt(file, root, 'annotations');
+  const annotations: PanopticAnnotation[] = [];
+  list.forEach((value, i) => {
     const at = `annotations[${i}]`;
     const record = objectAt(file, at, value);
     const imageId = integerAt(file, at, record, 'image_id');
@@ -53,7 +57,7 @@ export function readPanopticJson(
     seen.add(imageId);
     const fileName = record['file_name'];
     if (typeof fileName !== 'string') throw badRecord(file, name, 'file_name', 'a string', fileName);
-    return { imageId, fileName, segments: readSegments(file, name, record, categoryIds) };
+    annotations.push({ imageId, fileName, segments: readSegments(file, name, record, categoryIds) });
   });
   return { images: sortedById(`${file}: images`, images), categories: known, annotations };
 }

@@ -55,8 +55,8 @@ describe('readCocoGroundTruth', () => {
     expect(() => readGt(gtWith({ image_id: 6 }))).toThrowErrorMatchingInlineSnapshot(
       `[U2SegError: gt.json: annotations[0] (id 345): image_id must be one of images, got 6.]`,
     );
-    expect(() => readGt('{"annotations": [NaN]}')).toThrowErrorMatchingInlineSnapshot(
-      `[U2SegError: gt.json: is not valid JSON. It holds NaN, which Python writes and JSON does not have.]`,
+    expect(() => readGt(gtWith({ area: 'x' }).replace('"x"', 'NaN'))).toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: gt.json: annotations[0]: area must be a finite number, got NaN, which Python writes and JSON does not have.]`,
     );
     expect(() =>
       readGt(JSON.stringify({ images, categories, annotations: [annotation, annotation] })),
