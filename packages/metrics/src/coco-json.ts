@@ -8,7 +8,7 @@ import {
   type CocoGroundTruth,
   type CocoImage,
 } from './coco-tables.ts';
-import { arrayAt, badRecord, bboxInto, finiteAt, integerAt, objectAt, type JsonObject } from './json-record.ts';
+import { arrayAt, badRecord, bboxInto, finiteAt, integerAt, objectAt, sizeAt, type JsonObject } from './json-record.ts';
 import { readJsonList } from './json-list.ts';
 import { PolygonStore } from './polygon-store.ts';
 import { RunTableBuilder, type RunTable } from './run-table.ts';
@@ -69,6 +69,11 @@ export function readCocoGroundTruth(file: string, source: string | Uint8Array): 
   return { images, categories, annotations: { ...columns, runs: rasterise } };
 }
 
+export interface CocoResultsOptions {
+  /** What to do with a category the ground truth does not have: refuse the file, or leave the detection out (as pycocotools does, silently). */
+  readonly unknownCategory?: 'error' | 'drop';
+}
+
 /**
  * Reads detections in COCO's results format, as detectron2's `coco_instances_results.json`: a list of
  * `{ image_id, category_id, score, bbox?, segmentation? }`, all with a box, or all with a mask, or both.
@@ -80,16 +85,53 @@ export function readCocoResults(
   file: string,
   source: string | Uint8Array,
   gt: CocoGroundTruth,
-  options: {
-    /** What to do with a category the ground truth does not have: refuse the file, or leave the detection out (as pycocotools does, silently). */
-    readonly unknownCategory?: 'error' | 'drop';
-  } = {},
+  options: CocoResultsOptions = {},
+): CocoDetections {
+  const categoryAt = indexById(gt.categories);
+  const drop = options.unknownCategory === 'drop';
+  return readDetections(file, source, gt.images, (name, record) =>
+    drop && typeof record['category_id'] === 'number' && !categoryAt.has(record['category_id'])
+      ? undefined
+      : lookUp(file, name, record, 'category_id', categoryAt, "the ground truth's categories"),
+  );
+}
+
+/** More clusters than anyone makes; a larger `category_id` is a mistake, and would cost a row of votes for each below it. */
+const maxClusters = 100_000;
+
+/**
+ * Reads detections whose `category_id` is a cluster from 0 on.
+ *
+ * @returns the detections, cluster ids in `categoryIndex`, and one more than the largest of them
+ * @throws U2SegError as {@link readCocoResults}
+ */
+export function readClusteredResults(
+  file: string,
+  source: string | Uint8Array,
+  images: readonly CocoImage[],
+): { readonly detections: CocoDetections; readonly numClusters: number } {
+  let largest = 0;
+  const detections = readDetections(file, source, images, (name, record) => {
+    const cluster = integerAt(file, name, record, 'category_id');
+    if (cluster >= maxClusters) {
+      throw badRecord(file, name, 'category_id', `a cluster in [0, ${maxClusters})`, cluster);
+    }
+    if (cluster > largest) largest = cluster;
+    return cluster;
+  });
+  return { detections, numClusters: largest + 1 };
+}
+
+/** @param categoryOf - index of a record's category; undefined leaves the record out */
+function readDetections(
+  file: string,
+  source: string | Uint8Array,
+  images: readonly CocoImage[],
+  categoryOf: (name: string, record: JsonObject) => number | undefined,
 ): CocoDetections {
   const list = readJsonList(file, source);
   if (!Array.isArray(list.root)) throw new U2SegError('bad-format', `${file}: must be a list of detections.`);
-  const imageAt = indexById(gt.images);
-  const categoryAt = indexById(gt.categories);
-  const drop = options.unknownCategory === 'drop';
+  const imageAt = indexById(images);
   const imageIndex = new Int32Array(list.length);
   const categoryIndex = new Int32Array(list.length);
   const score = new Float64Array(list.length);
@@ -101,7 +143,8 @@ export function readCocoResults(
   list.forEach((value, i) => {
     const name = `[${i}]`;
     const record = objectAt(file, name, value);
-    if (drop && typeof record['category_id'] === 'number' && !categoryAt.has(record['category_id'])) return;
+    const category = categoryOf(name, record);
+    if (category === undefined) return;
     if (n === 0) {
       withBoxes = record['bbox'] !== undefined;
       withMasks = record['segmentation'] !== undefined;
@@ -109,10 +152,10 @@ export function readCocoResults(
     }
     const image = lookUp(file, name, record, 'image_id', imageAt, "the ground truth's images");
     imageIndex[n] = image;
-    categoryIndex[n] = lookUp(file, name, record, 'category_id', categoryAt, "the ground truth's categories");
+    categoryIndex[n] = category;
     score[n] = finiteAt(file, name, record, 'score');
     if (withBoxes) bboxInto(file, name, record['bbox'], bboxXywh, n);
-    if (withMasks) addSegmentation(file, name, record['segmentation'], gt.images[image]!, masks);
+    if (withMasks) addSegmentation(file, name, record['segmentation'], images[image]!, masks);
     n += 1;
   });
   const runs = withMasks || n === 0 ? masks.build() : undefined;
@@ -135,8 +178,7 @@ function readImages(file: string, root: JsonObject): CocoImage[] {
     const fileName = record['file_name'];
     return {
       id,
-      height: integerAt(file, name, record, 'height', 1),
-      width: integerAt(file, name, record, 'width', 1),
+      ...sizeAt(file, name, record),
       fileName: typeof fileName === 'string' ? fileName : '',
     };
   });
@@ -149,7 +191,9 @@ export function readCategories(file: string, root: JsonObject): (CocoCategory & 
     const record = objectAt(file, at, value);
     const id = integerAt(file, at, record, 'id');
     const name = record['name'];
-    return { id, name: typeof name === 'string' ? name : String(id), isThing: (record['isthing'] ?? 1) === 1 };
+    const isThing = record['isthing'] ?? 1;
+    if (isThing !== 0 && isThing !== 1) throw badRecord(file, `${at} (id ${id})`, 'isthing', '0 or 1', isThing);
+    return { id, name: typeof name === 'string' ? name : String(id), isThing: isThing === 1 };
   });
 }
 

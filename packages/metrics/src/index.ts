@@ -1,7 +1,7 @@
 export { accumulateMatches } from './coco-accumulate.ts';
 export type { CocoCurves, CurveSelection, CurveShape } from './coco-curves.ts';
 export { CocoAccumulator, evaluateClassAgnostic, evaluateCoco, type CocoReport } from './coco-evaluate.ts';
-export { readCocoGroundTruth, readCocoResults } from './coco-json.ts';
+export { readClusteredResults, readCocoGroundTruth, readCocoResults, type CocoResultsOptions } from './coco-json.ts';
 export { matchInstances, type MatchedRows } from './coco-match.ts';
 export { cocoDefaults, type AreaRange, type CocoParameters, type IouType } from './coco-parameters.ts';
 export { cocoStatNames, type CocoCategoryScore, type CocoStats } from './coco-summary.ts';

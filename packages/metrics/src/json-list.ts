@@ -107,16 +107,21 @@ function parsePiece(file: string, list: string, text: string, first: number, wan
     // one of them is broken: look for it below
   }
   const bytes = Buffer.from(inBrackets);
-  splitList(file, bytes, 0, list, 0).starts.forEach((from, i, starts) => {
-    const element = bytes.toString('utf8', from, (starts[i + 1] ?? bytes.length) - 1);
+  const { starts, ends } = splitList(file, bytes, 0, list, 0);
+  starts.forEach((from, i) => {
+    const element = bytes.toString('utf8', from, ends[i]);
+    if (element.trim() === '') throw missingElement(file, list, first + i);
     try {
       JSON.parse(element);
     } catch (cause) {
       throw notJson(file, `${list}[${first + i}]`, element, cause);
     }
   });
-  // every element parses, so there is none: a comma too many
-  throw new U2SegError('bad-format', `${file}: ${list}[${first}] is not valid JSON: nothing stands after the comma.`);
+  throw missingElement(file, list, first);
+}
+
+function missingElement(file: string, list: string, index: number): U2SegError {
+  return new U2SegError('bad-format', `${file}: ${list}[${index}] is missing: there is a comma too many.`);
 }
 
 /** Byte at which the value of `field` begins, if it is a list; -1 if there is none. */

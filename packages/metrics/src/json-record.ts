@@ -151,3 +151,14 @@ export function bboxInto(file: string, record: string, value: unknown, out: Floa
     throw badRecord(file, record, 'bbox', 'of width and height 0 or more', value);
   }
 }
+
+/** Pixels that run lengths, counted in 32 bits, can address. */
+const maxPixels = 2 ** 32 - 1;
+
+/** Height and width of an image record. */
+export function sizeAt(file: string, record: string, owner: JsonObject): { height: number; width: number } {
+  const height = integerAt(file, record, owner, 'height', 1);
+  const width = integerAt(file, record, owner, 'width', 1);
+  if (height * width > maxPixels) throw badRecord(file, record, 'height x width', 'below 2^32 pixels', height * width);
+  return { height, width };
+}

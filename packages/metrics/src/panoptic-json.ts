@@ -2,7 +2,7 @@ import { U2SegError } from '@u2seg/core';
 import { readCategories } from './coco-json.ts';
 import { sortedById, type CocoImage } from './coco-tables.ts';
 import { readJsonList } from './json-list.ts';
-import { arrayAt, badRecord, integerAt, objectAt, type JsonObject } from './json-record.ts';
+import { arrayAt, badRecord, integerAt, objectAt, sizeAt, type JsonObject } from './json-record.ts';
 import type { PanopticCategory, PanopticSegment } from './panoptic-quality.ts';
 
 /** The segments of one image and the PNG that holds its map. */
@@ -100,8 +100,7 @@ function readImages(file: string, root: JsonObject): CocoImage[] {
     const fileName = record['file_name'];
     return {
       id: integerAt(file, at, record, 'id'),
-      height: integerAt(file, at, record, 'height', 1),
-      width: integerAt(file, at, record, 'width', 1),
+      ...sizeAt(file, at, record),
       fileName: typeof fileName === 'string' ? fileName : '',
     };
   });

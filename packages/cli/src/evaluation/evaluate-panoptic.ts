@@ -1,26 +1,17 @@
 /** COCO panoptic JSON + PNG of others, whose categories are classes or clusters. */
-import { basename, dirname, extname, join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
-import { readPanopticPng } from '@u2seg/datasets';
-import {
-  PanopticQuality,
-  readPanopticJson,
-  UniversalEvaluator,
-  type PanopticAnnotation,
-  type PanopticDataset,
-  type PanopticSegment,
-} from '@u2seg/metrics';
+import { PanopticQuality, readPanopticJson, UniversalEvaluator, type PanopticDataset } from '@u2seg/metrics';
 import { percent, universalTable, type MetricTable } from '../pipeline/metric-tables.ts';
 import { panopticClassTable, worstTable } from './detail-tables.ts';
-import { bytesOf, describeFitted, matchingsOf, type Evaluation, type EvaluationOptions } from './evaluation.ts';
-
-interface Pair {
-  readonly name: string;
-  readonly height: number;
-  readonly width: number;
-  readonly gt: { readonly ids: Uint32Array; readonly segments: readonly PanopticSegment[] };
-  readonly prediction: { readonly ids: Uint32Array; readonly segments: PanopticAnnotation['segments'] };
-}
+import {
+  bytesOf,
+  describeFitted,
+  matchingsOf,
+  naming,
+  unmatchedNote,
+  type Evaluation,
+  type EvaluationOptions,
+} from './evaluation.ts';
+import { pairAnnotations, readPairs, type AnnotationPairs } from './panoptic-pairs.ts';
 
 /**
  * PQ, mIoU and pixel accuracy. PNGs lie in the folder named like the JSON beside it.
@@ -29,16 +20,26 @@ interface Pair {
  */
 export async function evaluatePanoptic(options: EvaluationOptions): Promise<Evaluation> {
   const gt = readPanopticJson(options.gt, await bytesOf(options.gt));
-  const prediction = readPanopticJson(options.pred, await bytesOf(options.pred));
-  return options.protocols?.includes('classes') === true
-    ? evaluateClasses(gt, prediction, options)
-    : evaluateClusters(gt, prediction, options);
+  const asClasses = options.protocols?.includes('classes') === true;
+  const categories = asClasses ? gt.categories : undefined;
+  const prediction = readPanopticJson(options.pred, await bytesOf(options.pred), categories);
+  const found = pairAnnotations(gt, prediction);
+  const evaluation = asClasses
+    ? await evaluateClasses(gt, prediction, options, found)
+    : await evaluateClusters(gt, prediction, options, found);
+  const [first, ...others] = evaluation.tables;
+  return {
+    ...evaluation,
+    tables: [{ ...first!, ...unmatchedNote(found.unmatched, first!.note) }, ...others],
+    report: { ...evaluation.report, unmatched: found.unmatched },
+  };
 }
 
 async function evaluateClusters(
   gt: PanopticDataset,
   prediction: PanopticDataset,
   options: EvaluationOptions,
+  found: AnnotationPairs,
 ): Promise<Evaluation> {
   const things = prediction.categories.filter(({ isThing }) => isThing).map(({ id }) => id);
   const stuff = prediction.categories.filter(({ isThing }) => !isThing).map(({ id }) => id);
@@ -56,18 +57,13 @@ async function evaluateClusters(
       ...(options.voteMinIou === undefined ? {} : { minIou: options.voteMinIou }),
     },
   });
-  for await (const pair of pairs(gt, prediction, options)) {
-    evaluator.update({
-      ...pair,
-      prediction: {
-        ids: pair.prediction.ids,
-        segments: pair.prediction.segments.map(({ id, categoryId }) => ({
-          id,
-          clusterId: clusterOf.get(categoryId)!,
-          isThing: isThing.has(categoryId),
-        })),
-      },
-    });
+  for await (const pair of readPairs(gt, options, found)) {
+    const segments = pair.prediction.segments.map(({ id, categoryId }) => ({
+      id,
+      clusterId: clusterOf.get(categoryId)!,
+      isThing: isThing.has(categoryId),
+    }));
+    naming(pair.files, () => evaluator.update({ ...pair, prediction: { ids: pair.prediction.ids, segments } }));
   }
   const mappings = options.mapping === undefined ? evaluator.fit() : [options.mapping];
   const report = evaluator.compute(mappings);
@@ -93,11 +89,13 @@ async function evaluateClasses(
   gt: PanopticDataset,
   prediction: PanopticDataset,
   options: EvaluationOptions,
+  found: AnnotationPairs,
 ): Promise<Evaluation> {
   const quality = new PanopticQuality(gt.categories);
   const images: { name: string; pq: number }[] = [];
-  for await (const pair of pairs(gt, prediction, options)) {
-    images.push({ name: pair.name, pq: quality.update(pair.gt, pair.prediction, pair.name).pq });
+  for await (const pair of readPairs(gt, options, found)) {
+    const { pq } = naming(pair.files, () => quality.update(pair.gt, pair.prediction, pair.name));
+    images.push({ name: pair.name, pq });
   }
   const report = quality.compute();
   const { worst, perClass } = options;
@@ -129,41 +127,4 @@ async function evaluateClasses(
     ],
     report: { panoptic: report, ...(worst === undefined ? {} : { worst: ranked.slice(0, worst) }) },
   };
-}
-
-/** Annotated images with their predictions, one at a time. */
-async function* pairs(
-  gt: PanopticDataset,
-  prediction: PanopticDataset,
-  { gt: gtPath, pred: predictionPath }: EvaluationOptions,
-): AsyncGenerator<Pair> {
-  const folderOf = (path: string): string => join(dirname(path), basename(path, extname(path)));
-  const namesOf = ({ images }: PanopticDataset): ReadonlyMap<number, string> =>
-    new Map(images.map(({ id, fileName }) => [id, fileName]));
-  const [gtNames, predictionNames] = [namesOf(gt), namesOf(prediction)];
-  const nameOf = (names: ReadonlyMap<number, string>, imageId: number): string => names.get(imageId) ?? `${imageId}`;
-  const predicted = new Map(prediction.annotations.map((one) => [nameOf(predictionNames, one.imageId), one]));
-  for (const annotation of gt.annotations) {
-    const name = nameOf(gtNames, annotation.imageId);
-    const found = predicted.get(name);
-    if (found === undefined)
-      throw new U2SegError('not-found', `${predictionPath}: has no annotation for image ${name} of ${gtPath}.`);
-    const [truth, map] = await Promise.all([
-      readPanopticPng(join(folderOf(gtPath), annotation.fileName)),
-      readPanopticPng(join(folderOf(predictionPath), found.fileName)),
-    ]);
-    if (truth.height !== map.height || truth.width !== map.width) {
-      throw new U2SegError(
-        'shape-mismatch',
-        `${predictionPath}: ${found.fileName} has ${map.width} x ${map.height} pixels, its ground truth ${annotation.fileName} ${truth.width} x ${truth.height}.`,
-      );
-    }
-    yield {
-      name,
-      height: truth.height,
-      width: truth.width,
-      gt: { ids: truth.ids, segments: annotation.segments },
-      prediction: { ids: map.ids, segments: found.segments },
-    };
-  }
 }

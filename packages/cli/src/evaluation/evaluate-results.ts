@@ -5,6 +5,7 @@ import {
   evaluateClassAgnostic,
   evaluateCoco,
   maskAt,
+  readClusteredResults,
   readCocoGroundTruth,
   readCocoResults,
   type CocoDetections,
@@ -61,9 +62,15 @@ export async function evaluateResults(options: EvaluationOptions): Promise<Evalu
 /** Categories of the results are clusters, which are named first. */
 async function evaluateClustered(gt: CocoGroundTruth, options: EvaluationOptions): Promise<Evaluation> {
   const bytes = await bytesOf(options.pred);
-  const numClusters = options.mapping?.classOfCluster.length ?? 1 + largestCluster(options.pred, bytes);
-  const clusters = Array.from({ length: numClusters }, (_, id) => ({ id, name: `cluster ${id}` }));
-  const dt = readCocoResults(options.pred, bytes, { ...gt, categories: clusters });
+  const { detections: dt, numClusters: found } = readClusteredResults(options.pred, bytes, gt.images);
+  const numClusters = options.mapping?.classOfCluster.length ?? found;
+  const unmapped = dt.categoryIndex.findIndex((cluster) => cluster >= numClusters);
+  if (unmapped >= 0) {
+    throw new U2SegError(
+      'conflict',
+      `${options.pred}: [${unmapped}]: category_id must be one of the mapping's ${numClusters} clusters, got ${dt.categoryIndex[unmapped]}.`,
+    );
+  }
   const matchings = matchingsOf(options);
   const evaluator = new ClusteredInstanceEvaluator({
     categories: gt.categories,
@@ -77,7 +84,7 @@ async function evaluateClustered(gt: CocoGroundTruth, options: EvaluationOptions
   });
   const { annotations } = gt;
   const truths = grouped(annotations.imageIndex, gt.images.length);
-  const found = grouped(dt.imageIndex, gt.images.length);
+  const detected = grouped(dt.imageIndex, gt.images.length);
   const withMasks = dt.runs !== undefined;
   const gtMasks = withMasks ? annotations.runs() : undefined;
   gt.images.forEach((image, i) => {
@@ -90,7 +97,7 @@ async function evaluateClustered(gt: CocoGroundTruth, options: EvaluationOptions
         crowd: annotations.crowd[row] === 1,
         ...(gtMasks === undefined ? {} : { mask: maskAt(gtMasks, row) }),
       })),
-      detections: found[i]!.map((row) => ({
+      detections: detected[i]!.map((row) => ({
         clusterId: dt.categoryIndex[row]!,
         score: dt.score[row]!,
         bboxXywh: box(dt.bboxXywh, row),
@@ -121,23 +128,6 @@ async function evaluateClustered(gt: CocoGroundTruth, options: EvaluationOptions
     },
     mappings,
   };
-}
-
-/** @throws U2SegError `bad-format` for a file that is no list of records with `category_id` */
-function largestCluster(path: string, bytes: Uint8Array): number {
-  let largest = 0;
-  const records: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  if (!Array.isArray(records)) throw new U2SegError('bad-format', `${path}: wanted a list of results.`);
-  records.forEach((record: { readonly category_id?: unknown }, i) => {
-    const id = record?.category_id;
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
-      throw new U2SegError(
-        'bad-format',
-        `${path}: result ${i}: category_id must be a cluster from 0 on, got ${String(id)}.`,
-      );
-    largest = Math.max(largest, id);
-  });
-  return largest;
 }
 
 function grouped(imageIndex: Int32Array, images: number): number[][] {

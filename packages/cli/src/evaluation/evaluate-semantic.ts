@@ -21,7 +21,14 @@ import {
 import { nearestName } from '../pipeline/nearest-name.ts';
 import { percent, type MetricTable } from '../pipeline/metric-tables.ts';
 import { semanticClassTable, worstTable } from './detail-tables.ts';
-import { describeFitted, matchingsOf, type Evaluation, type EvaluationOptions } from './evaluation.ts';
+import {
+  describeFitted,
+  matchingsOf,
+  naming,
+  unmatchedNote,
+  type Evaluation,
+  type EvaluationOptions,
+} from './evaluation.ts';
 
 /** Class lists by the names `--classes` takes; label i of a PNG is the list's i-th class. */
 export const namedClasses: Readonly<Record<string, ClassList>> = {
@@ -76,8 +83,10 @@ export async function evaluateSemantic(options: SemanticEvaluationOptions): Prom
       );
     }
     const [prediction, labels] = [bytes(pred, map.labels), bytes(gt, truth.labels)];
-    if (asClasses) confusion.update(prediction, labels, map.height, map.width);
-    else clustered.update(name, prediction, labels);
+    naming(`${pred} against ${gt}`, () => {
+      if (asClasses) confusion.update(prediction, labels, map.height, map.width, name);
+      else clustered.update(name, prediction, labels);
+    });
   }
   const where = `${pairs.length} images of ${options.gt}`;
   if (asClasses) {
@@ -136,13 +145,13 @@ function classNamesOf(classes: string): readonly string[] {
   const list = namedClasses[classes];
   if (list !== undefined) return list.classes.map(({ name }) => name);
   const count = Number(classes);
-  if (Number.isInteger(count) && count >= 1 && count <= 255)
+  if (Number.isInteger(count) && count >= 1 && count <= 254)
     return Array.from({ length: count }, (_, i) => `class ${i}`);
   const names = Object.keys(namedClasses);
   const nearest = nearestName(classes, names);
   throw new U2SegError(
     'wrong-usage',
-    `--classes ${classes}: wanted a number from 1 to 255 or one of ${names.join(', ')}${nearest === undefined ? '' : `; the nearest is ${nearest}`}.`,
+    `--classes ${classes}: wanted a number from 1 to 254 or one of ${names.join(', ')}${nearest === undefined ? '' : `; the nearest is ${nearest}`}.`,
   );
 }
 
@@ -159,11 +168,7 @@ function semanticTable(
       name,
       ...[miou, pixelAccuracy, meanAccuracy, frequencyWeightedIou].map(percent),
     ]),
-    ...(unmatched.length === 0
-      ? {}
-      : {
-          note: `Predictions without ground truth, not scored: ${unmatched.slice(0, 5).join(', ')}${unmatched.length > 5 ? ` and ${unmatched.length - 5} more` : ''}.`,
-        }),
+    ...unmatchedNote(unmatched),
   };
 }
 

@@ -46,10 +46,28 @@ export async function bytesOf(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Runs `work` and puts the files it is about in front of what it complains of. */
+export function naming<T>(files: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof U2SegError)) throw cause;
+    throw new U2SegError(cause.code, `${files}: ${cause.message}`, { cause });
+  }
+}
+
 /** The matchings among the protocols, or undefined for the evaluator's own. */
 export function matchingsOf({ protocols }: EvaluationOptions): readonly MatchingProtocol[] | undefined {
   const matchings = protocols?.filter((protocol) => protocol !== 'classes');
   return matchings === undefined || matchings.length === 0 ? undefined : matchings;
+}
+
+/** A table's note on predictions that were not scored, after what it already says. */
+export function unmatchedNote(unmatched: readonly string[], note?: string): Pick<MetricTable, 'note'> {
+  if (unmatched.length === 0) return note === undefined ? {} : { note };
+  const more = unmatched.length > 5 ? ` and ${unmatched.length - 5} more` : '';
+  const sentence = `Predictions without ground truth, not scored: ${unmatched.slice(0, 5).join(', ')}${more}.`;
+  return { note: note === undefined ? sentence : `${note} ${sentence}` };
 }
 
 /** What a mapping says of itself, for a table's caption. */
