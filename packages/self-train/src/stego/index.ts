@@ -6,6 +6,13 @@ export {
   type StegoFeatureSource,
   type StegoLabels,
 } from './feature-source.ts';
+export {
+  segmentLinear,
+  trainLinearProbe,
+  type LabelledFeatures,
+  type LinearProbeWeights,
+  type TrainLinearProbeOptions,
+} from './linear-probe.ts';
 export { globalDescriptors, nearestNeighbors } from './nearest-neighbors.ts';
 export { stegoCorrespondence, stegoPresets, type StegoPresetName, type StegoWeights } from './presets.ts';
 export {

@@ -1,0 +1,71 @@
+/** A photo's code on the patch grid, and the grid's values at the pixels. */
+import * as tf from '@tensorflow/tfjs-core';
+import { U2SegError, type PatchFeatures } from '@u2seg/core';
+import type { StegoModel } from './stego-model.ts';
+
+/** [gridH * gridW, C]; the mean with the code of the mirrored photo where that is given. */
+export async function gridCode(
+  model: StegoModel,
+  features: PatchFeatures,
+  mirrored: PatchFeatures | undefined,
+): Promise<Float32Array> {
+  const { gridH, gridW } = features;
+  const run = async ({ data, dim }: PatchFeatures): Promise<Float32Array> => {
+    const code = tf.tidy(() => model.head.code(tf.tensor3d(data, [1, gridH * gridW, dim])));
+    const values = (await code.data()) as Float32Array;
+    code.dispose();
+    return values;
+  };
+  const code = await run(features);
+  if (mirrored === undefined) return code;
+  if (mirrored.gridH !== gridH || mirrored.gridW !== gridW) {
+    throw new U2SegError(
+      'shape-mismatch',
+      `segmentStego: mirrored must be on a grid [${gridH}, ${gridW}], got [${mirrored.gridH}, ${mirrored.gridW}].`,
+    );
+  }
+  const other = await run(mirrored);
+  const { codeDim } = model.config;
+  const mean = new Float32Array(code.length);
+  for (let y = 0; y < gridH; y += 1) {
+    for (let x = 0; x < gridW; x += 1) {
+      const at = (y * gridW + x) * codeDim;
+      const from = (y * gridW + gridW - 1 - x) * codeDim;
+      for (let j = 0; j < codeDim; j += 1) mean[at + j] = (code[at + j]! + other[from + j]!) / 2;
+    }
+  }
+  return mean;
+}
+
+/** Visits every pixel with its bilinearly upsampled channels (half-pixel centres); `values` is reused. */
+export function eachPixel(
+  grid: Float32Array,
+  gridH: number,
+  gridW: number,
+  channels: number,
+  height: number,
+  width: number,
+  visit: (pixel: number, values: Float32Array) => void,
+): void {
+  const row = new Float32Array(gridW * channels);
+  const values = new Float32Array(channels);
+  for (let y = 0; y < height; y += 1) {
+    const at = Math.max(((y + 0.5) * gridH) / height - 0.5, 0);
+    const y0 = Math.min(Math.floor(at), gridH - 1);
+    const y1 = Math.min(y0 + 1, gridH - 1);
+    const fy = at - y0;
+    for (let i = 0; i < row.length; i += 1) {
+      row[i] = grid[y0 * row.length + i]! * (1 - fy) + grid[y1 * row.length + i]! * fy;
+    }
+    for (let x = 0; x < width; x += 1) {
+      const across = Math.max(((x + 0.5) * gridW) / width - 0.5, 0);
+      const x0 = Math.min(Math.floor(across), gridW - 1);
+      const x1 = Math.min(x0 + 1, gridW - 1);
+      const fx = across - x0;
+      for (let j = 0; j < channels; j += 1) {
+        values[j] = row[x0 * channels + j]! * (1 - fx) + row[x1 * channels + j]! * fx;
+      }
+      visit(y * width + x, values);
+    }
+  }
+}
