@@ -5,8 +5,10 @@ export interface CellMeasure {
   /** `id` of an {@link ExperimentSystem}. */
   readonly system: string;
   readonly metric: ExperimentMetric;
-  /** Data set it is scored on, where the table has several. */
+  /** Data set it is scored on; numbers of other data are not set beside the paper's. */
   readonly data?: string;
+  /** System whose number is taken off: the cell is a gain. */
+  readonly over?: string;
 }
 
 /** One published number and where it stands. */
@@ -16,7 +18,7 @@ export interface PublishedCell {
   readonly value: number;
   /** Quoted from memory, not checked against the source. */
   readonly recalled?: boolean;
-  /** Absent where nothing here measures it (another system’s row, a linear probe). */
+  /** Absent where nothing here measures it (another system’s row). */
   readonly measure?: CellMeasure;
 }
 
@@ -30,6 +32,15 @@ export interface ExperimentSystem {
   readonly settings: readonly string[];
   /** Fine-tuned afterwards on a share of the labels; from the network of `settings`, or from a random one. */
   readonly fineTune?: { readonly share: number; readonly from: 'own' | 'random' };
+  /** Data set the paper's system learned from (`--training`); absent where that does not matter. */
+  readonly training?: string;
+}
+
+/** A number of ours that nobody published. */
+export interface DerivedCell {
+  readonly row: string;
+  readonly column: string;
+  readonly measure: CellMeasure;
 }
 
 /** A result table or ablation: the question, the numbers published, and how to get ours. */
@@ -46,6 +57,7 @@ export interface Experiment {
   readonly cost: string;
   readonly systems: readonly ExperimentSystem[];
   readonly published: readonly PublishedCell[];
+  readonly derived?: readonly DerivedCell[];
   /** What is shown of a run whose numbers have no published counterpart; by default the metrics of the published cells. */
   readonly metrics?: readonly ExperimentMetric[];
 }

@@ -9,13 +9,14 @@ export {
   columnsOf,
   printedCells,
   type CellMeasure,
+  type DerivedCell,
   type Experiment,
   type ExperimentSystem,
   type PrintedColumn,
   type PrintedOptions,
   type PublishedCell,
 } from './experiment.ts';
-export { cutler, cutlerPlus, cutlerStego, stego, u2seg } from './systems.ts';
+export { cutler, cutlerPlus, cutlerStego, stego, trainedOn, u2seg } from './systems.ts';
 
 /** Every experiment `u2seg run` and `u2seg table` know, in the order of `u2seg table --all`. */
 export const experiments: readonly Experiment[] = [

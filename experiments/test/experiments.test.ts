@@ -26,8 +26,28 @@ it('has a system that fills a cell, or says in words why none does', () => {
     ({ systems, published }) =>
       systems.length === 0 || (published.length > 0 && published.every(({ measure }) => measure === undefined)),
   );
-  // The figure prints differences to CutLER, no scores.
-  expect(withoutSystem.map(({ id }) => id)).toEqual(['u2seg-figure-7']);
+  expect(withoutSystem.map(({ id }) => id)).toEqual([]);
+});
+
+it('states of every experiment question, data and cost; of every published cell the data set that may stand beside it', () => {
+  for (const { id, title, question, data, cost, source, published } of experiments) {
+    for (const text of [title, question, cost]) expect(text, id).not.toBe('');
+    expect(data.length, id).toBeGreaterThan(0);
+    expect(source === '', id).toBe(published.length === 0);
+    for (const { row, column, measure } of published) {
+      if (measure !== undefined) expect(measure.data, `${id}: ${row} | ${column}`).toBeDefined();
+    }
+  }
+});
+
+it('has gains and cells of our own over systems that it has', () => {
+  for (const { id, systems, published, derived = [] } of experiments) {
+    const names = systems.map((system) => system.id);
+    for (const { row, measure } of [...published, ...derived]) {
+      if (measure?.over !== undefined) expect(names, `${id}: ${row}`).toContain(measure.over);
+      if (measure !== undefined) expect(names, `${id}: ${row}`).toContain(measure.system);
+    }
+  }
 });
 
 it('has systems whose settings the pipeline takes', async () => {

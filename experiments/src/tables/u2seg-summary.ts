@@ -1,8 +1,25 @@
-import { columnsOf, printedCells, type Experiment } from '../experiment.ts';
-import { cutler, cutlerPlus, cutlerStego, stego, u2seg } from '../systems.ts';
+import { columnsOf, printedCells, type DerivedCell, type Experiment, type ExperimentSystem } from '../experiment.ts';
+import { cutler, cutlerPlus, cutlerStego, stego, trainedOn, u2seg } from '../systems.ts';
 
 const source = 'U2Seg, arXiv:2312.17243v1';
 const gpu = '8 GPUs for about two days; on one GPU about two weeks';
+
+/** Class-aware numbers are the things-only model's (Table A5), trained on ImageNet. */
+const things = (id: string): ExperimentSystem => trainedOn('imagenet', u2seg(id, 'semantics.method=none'));
+const plus = trainedOn('imagenet', cutlerPlus('CutLER+'));
+/** Systems of Table 1: its last row is three models of U2Seg. */
+const [instances, semantics, panoptic] = ['U2Seg, things', 'U2Seg, COCO', 'U2Seg, COCO+IN'] as const;
+const ofTable1 = (row: string, column: string): string | undefined => {
+  if (row !== 'U2Seg') return ['CutLER', 'CutLER+', 'STEGO', 'CutLER+STEGO'].includes(row) ? row : undefined;
+  if (column.startsWith('COCOStuff')) return semantics;
+  return /[PSR]Q$/u.test(column) ? panoptic : instances;
+};
+/** STEGO under U2Seg's own protocol, which the paper does not print. */
+const sameProtocol = (['stego vote pixel accuracy', 'stego vote mIoU'] as const).map((metric): DerivedCell => ({
+  row: 'STEGO, 16 classes by vote',
+  column: metric,
+  measure: { system: 'STEGO', metric, data: 'coco-stuff' },
+}));
 
 export const u2segSummaryTables: readonly Experiment[] = [
   {
@@ -11,10 +28,19 @@ export const u2segSummaryTables: readonly Experiment[] = [
     question:
       'Does one label-free model serve instance, semantic and panoptic segmentation better than one made for each?',
     source: `${source}, Table 1`,
-    trap: 'The column "Agn Instance Seg" is AP50 then AP; the +0.9 the prose calls AP is AP50. The semantic columns of U2Seg are 15 super-categories by majority vote, those of STEGO 27 classes one to one: not comparable.',
+    trap: 'The column "Agn Instance Seg" is AP50 then AP; the +0.9 the prose calls AP is AP50. The semantic columns of U2Seg are 15 super-categories by majority vote, those of STEGO 27 classes one to one: not comparable. Its own row is three models: things only on ImageNet (Table A5), COCO for the semantic columns, COCO and ImageNet for the panoptic ones.',
     data: ['imagenet', 'coco', 'voc', 'uvo', 'coco-stuff', 'cityscapes'],
     cost: gpu,
-    systems: [cutler('CutLER'), cutlerPlus('CutLER+'), stego('STEGO'), cutlerStego('CutLER+STEGO'), u2seg('U2Seg')],
+    systems: [
+      trainedOn('imagenet', cutler('CutLER')),
+      plus,
+      trainedOn('coco', stego('STEGO', 'backbone.size=224')),
+      trainedOn('coco', cutlerStego('CutLER+STEGO')),
+      things(instances),
+      trainedOn('coco', u2seg(semantics)),
+      trainedOn('coco+imagenet', u2seg(panoptic)),
+    ],
+    derived: sameProtocol,
     published: [
       ...printedCells(
         [
@@ -53,13 +79,10 @@ export const u2segSummaryTables: readonly Experiment[] = [
           ],
           U2Seg: [22.8, 13.0, 11.8, 21.5, 31.0, 48.1, 10.8, 25.0, 63.9, 30.2, 16.1, 71.1, 19.9, 17.6, 52.7, 21.7],
         },
-        { systems: ['CutLER', 'CutLER+', 'CutLER+STEGO', 'U2Seg'] },
+        { systemOfCell: ofTable1 },
       ),
       ...printedCells(
-        columnsOf(
-          { 'COCOStuff PixelAcc': 'one-to-one pixel accuracy', 'COCOStuff mIoU': 'one-to-one mIoU' },
-          'coco-stuff',
-        ),
+        columnsOf({ 'COCOStuff PixelAcc': 'stego pixel accuracy', 'COCOStuff mIoU': 'stego mIoU' }, 'coco-stuff'),
         { STEGO: [56.9, 28.2] },
         { systems: ['STEGO'] },
       ),
@@ -73,7 +96,7 @@ export const u2segSummaryTables: readonly Experiment[] = [
     trap: 'The abstract’s +2.6 AP box is AP50 mask. These numbers come from the things-only model, not the universal one (Table A5).',
     data: ['imagenet', 'coco'],
     cost: gpu,
-    systems: [cutlerPlus('CutLER+'), u2seg('U2Seg', 'semantics.method=none')],
+    systems: [plus, things('U2Seg')],
     published: printedCells(
       columnsOf(
         {
@@ -95,12 +118,12 @@ export const u2segSummaryTables: readonly Experiment[] = [
   {
     id: 'u2seg-table-3',
     title: 'Class-aware instances, Pascal VOC',
-    question: 'Do they carry over to VOC’s categories?',
+    question: 'Do clustered pseudo-classes carry over to VOC’s categories?',
     source: `${source}, Table 3`,
     trap: 'AR100 is 48.1 here and 48.0 in Table 7. The split is called val2012 in the tables and trainval07 in Table A1.',
     data: ['imagenet', 'voc'],
     cost: gpu,
-    systems: [cutlerPlus('CutLER+'), u2seg('U2Seg', 'semantics.method=none')],
+    systems: [plus, things('U2Seg')],
     published: printedCells(
       columnsOf({ APbox: 'box AP', AP50box: 'box AP50', AP75box: 'box AP75', AR100box: 'box AR100' }, 'voc'),
       {
@@ -113,11 +136,12 @@ export const u2segSummaryTables: readonly Experiment[] = [
   {
     id: 'u2seg-table-4',
     title: 'Class-aware instances, UVO val',
-    question: 'Do they carry over to frames of video?',
+    question: 'Do clustered pseudo-classes carry over to frames of video?',
     source: `${source}, Table 4`,
+    trap: 'From the things-only model (Table A5).',
     data: ['imagenet', 'uvo'],
     cost: gpu,
-    systems: [cutlerPlus('CutLER+'), u2seg('U2Seg', 'semantics.method=none')],
+    systems: [plus, things('U2Seg')],
     published: printedCells(
       columnsOf(
         {
@@ -146,10 +170,10 @@ export const u2segSummaryTables: readonly Experiment[] = [
     data: ['imagenet', 'coco', 'cityscapes'],
     cost: gpu,
     systems: [
-      u2seg('U2Seg zero-shot (IN)'),
-      cutlerStego('CutLER+STEGO (COCO)'),
-      u2seg('U2Seg (COCO)'),
-      u2seg('U2Seg (COCO+IN)'),
+      trainedOn('imagenet', u2seg('U2Seg zero-shot (IN)')),
+      trainedOn('coco', cutlerStego('CutLER+STEGO (COCO)')),
+      trainedOn('coco', u2seg('U2Seg (COCO)')),
+      trainedOn('coco+imagenet', u2seg('U2Seg (COCO+IN)')),
     ],
     published: printedCells(
       columnsOf({ PQ: 'PQ', SQ: 'SQ', RQ: 'RQ' }, 'cityscapes'),
@@ -171,10 +195,10 @@ export const u2segSummaryTables: readonly Experiment[] = [
     data: ['imagenet', 'coco'],
     cost: gpu,
     systems: [
-      u2seg('U2Seg zero-shot (IN, 300)', 'clustering.k=300', 'train.preset=u2seg-300'),
-      cutlerStego('CutLER+STEGO (COCO)'),
-      u2seg('U2Seg (COCO, 300)', 'clustering.k=300', 'train.preset=u2seg-300'),
-      u2seg('U2Seg (COCO+IN, 800)'),
+      trainedOn('imagenet', u2seg('U2Seg zero-shot (IN, 300)', 'clustering.k=300', 'train.preset=u2seg-300')),
+      trainedOn('coco', cutlerStego('CutLER+STEGO (COCO)')),
+      trainedOn('coco', u2seg('U2Seg (COCO, 300)', 'clustering.k=300', 'train.preset=u2seg-300')),
+      trainedOn('coco+imagenet', u2seg('U2Seg (COCO+IN, 800)')),
     ],
     published: printedCells(
       columnsOf({ PQ: 'PQ', SQ: 'SQ', RQ: 'RQ' }, 'coco'),

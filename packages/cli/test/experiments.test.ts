@@ -35,10 +35,51 @@ describe('experimentTable', () => {
   it('sets a number beside the published one of its data set only, and leaves the rest empty', () => {
     const { rows } = experimentTable(experiment, record('full', 'voc', 21.5), undefined);
     expect(rows).toEqual([
-      ['ours', 'COCO AP', '10', '', '', ''],
-      ['ours', 'VOC AP', '20', '21.50', '1.50', 'toy-full'],
-      ['theirs', 'COCO AP', '5', '', '', ''],
+      ['ours', 'COCO AP', '10.0', '', '', ''],
+      ['ours', 'VOC AP', '20.0', '21.50', '1.50', 'toy-full'],
+      ['theirs', 'COCO AP', '5.0', '', '', ''],
     ]);
+  });
+
+  it('shows numbers of other data apart, beside no paper’s', () => {
+    const { rows } = experimentTable(experiment, record('full', undefined, 21.5), undefined);
+    expect(rows.slice(0, 3).every((row) => row[3] === '')).toBe(true);
+    expect(rows[3]).toEqual(['ours', 'box AP', '', '21.50', '', 'toy-full']);
+  });
+
+  it('fills a gain with the difference of two systems, once both are measured', () => {
+    const measure = { system: 'ours', metric: 'box AP', data: 'coco', over: 'theirs' } as const;
+    const gain: ListedExperiment = {
+      ...experiment,
+      published: [{ row: 'gain', column: 'AP', value: 3, measure }],
+      derived: [{ row: 'gain over nobody', column: 'AP', measure: { ...measure, over: 'nobody' } }],
+    };
+    const one = record('full', 'coco', 12.5);
+    expect(experimentTable(gain, one, undefined).rows.slice(0, 2)).toEqual([
+      ['gain', 'AP', '3.0', '', '', ''],
+      ['gain over nobody', 'AP', '', '', '', ''],
+    ]);
+    const both = { ...one, cells: [...one.cells, { system: 'theirs', metric: 'box AP', data: 'coco', value: 8 }] };
+    expect(experimentTable(gain, both, undefined).rows).toEqual([
+      ['gain', 'AP', '3.0', '4.50', '1.50', 'toy-full'],
+      ['gain over nobody', 'AP', '', '', '', ''],
+      ['ours', 'coco box AP', '', '12.50', '', 'toy-full'],
+      ['theirs', 'coco box AP', '', '8.00', '', 'toy-full'],
+    ]);
+    const own = { ...both, cells: both.cells.map(({ data: _data, ...cell }) => cell) };
+    expect(experimentTable(gain, own, undefined).rows[2]).toEqual(['gain', 'AP', '', '4.50', '', 'toy-full']);
+  });
+
+  it('prints mean and deviation over seeds, and the command', () => {
+    const seeds: ExperimentRecord = {
+      ...record('full', 'coco', 12),
+      cells: [{ system: 'ours', metric: 'box AP', data: 'coco', value: 12, deviation: 0.5, seeds: 3 }],
+    };
+    const { rows, protocol } = experimentTable(experiment, seeds, undefined);
+    expect(rows[0]).toEqual(['ours', 'COCO AP', '10.0', '12.00 ± 0.50 (3 seeds)', '2.00', 'toy-full']);
+    expect(protocol).toMatch(
+      /Run: u2seg run toy --photos <photos> --val <photos scored> --gt <panoptic\.json> --data coco\|voc$/u,
+    );
   });
 
   it('never sets a smoke run against the paper', () => {
@@ -78,6 +119,16 @@ it('keeps numbers of another data set when one is measured anew', () => {
   ]);
 });
 
+it('keeps the systems that were not measured anew', () => {
+  const before = record('full', 'coco', 1);
+  const renamed = { ...record('full', 'coco', 2), systems: [{ ...before.systems[0]!, id: 'other' }] };
+  const after = { ...renamed, cells: renamed.cells.map((cell) => ({ ...cell, system: 'other' })) };
+  expect(withSystems(before, after, 'coco').cells.map(({ system, value }) => [system, value])).toEqual([
+    ['ours', 1],
+    ['other', 2],
+  ]);
+});
+
 it('makes a system of full size small and says what was left out', async () => {
   const settings = ['clustering.k=800', 'backbone.name=dino-vitb8', 'train.preset=cutler-stage1', 'rounds.count=3'];
   const { config, replaced } = await smokeSystem(settings);
@@ -103,9 +154,10 @@ describe('u2seg run', () => {
       settings: ['semantics.method=none', `evaluate.voteMinScore=${score}`, 'evaluate.voteMinIou=0'],
     }));
     const own = { ...experiment, systems: votes, published: [], metrics: ['matched clusters'] };
+    const trained = { ...experiment.systems[0]!, training: 'imagenet' };
     await writeFile(
       module,
-      `export const experiments = ${JSON.stringify([own, { ...experiment, id: 'two-sets' }])};\n`,
+      `export const experiments = ${JSON.stringify([own, { ...experiment, id: 'two-sets', systems: [trained] }])};\n`,
     );
   });
   const options = (): string[] => ['--records', join(folder, 'records'), '--experiments', module];
@@ -125,16 +177,38 @@ describe('u2seg run', () => {
     },
   );
 
+  it('repeats every system for several seeds, with mean and deviation', { timeout: 240_000 }, async () => {
+    const runs = ['--out', join(folder, 'runs'), '--seeds', '0,1'];
+    const { code, stderr } = await u2seg(['run', 'toy', '--smoke', ...runs, ...options()]);
+    expect(code, stderr).toBe(0);
+    const found = await readRecord(join(folder, 'records'), 'toy', 'smoke');
+    expect(found!.systems.map(({ id, seed }) => [id, seed])).toEqual([
+      ['0', 0],
+      ['0', 1],
+      ['0.9', 0],
+      ['0.9', 1],
+    ]);
+    const [first, second] = [0, 1].map((seed) => found!.systems.find((system) => system.seed === seed)!.run);
+    expect(first).not.toBe(second);
+    const cell = found!.cells.find(({ system, metric }) => system === '0' && metric === 'proposals mask AP')!;
+    expect(cell.seeds).toBe(2);
+  });
+
   it('names what is missing or misspelled', async () => {
     const wanting = await u2seg(['run', 'toy', ...options()]);
     expect([wanting.code, wanting.stderr]).toEqual([2, expect.stringMatching(/give --photos and --gt, or --smoke/u)]);
-    const ambiguous = await u2seg(['run', 'two-sets', '--photos', 'x', '--gt', 'y', ...options()]);
-    expect([ambiguous.code, ambiguous.stderr]).toEqual([
+    const photos = ['--photos', 'x', '--gt', 'y'];
+    const silent = await u2seg(['run', 'two-sets', ...photos, '--data', 'voc', ...options()]);
+    expect([silent.code, silent.stderr]).toEqual([
       2,
-      expect.stringMatching(/numbers of coco, voc: say with --data/u),
+      expect.stringMatching(/learned from imagenet: say with --training/u),
     ]);
-    const wrong = await u2seg(['run', 'two-sets', '--photos', 'x', '--gt', 'y', '--data', 'voca', ...options()]);
+    const other = await u2seg(['run', 'two-sets', ...photos, '--data', 'voc', '--training', 'imagenets', ...options()]);
+    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/the nearest is imagenet/u)]);
+    const wrong = await u2seg(['run', 'two-sets', ...photos, '--data', 'voca', ...options()]);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/the nearest is voc/u)]);
+    const seeds = await u2seg(['run', 'two-sets', '--smoke', '--seeds', '0,0', ...options()]);
+    expect([seeds.code, seeds.stderr]).toEqual([2, expect.stringMatching(/different whole numbers/u)]);
     const unknown = await u2seg(['run', 'two-set', '--smoke', ...options()]);
     expect([unknown.code, unknown.stderr]).toEqual([
       2,

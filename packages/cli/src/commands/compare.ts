@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { U2SegError } from '@u2seg/core';
+import { meanAndDeviation } from '../experiments/mean-and-deviation.ts';
 import { differences } from '../pipeline/run-directory.ts';
 import { UsageError } from '../usage-error.ts';
 import type { CommandContext } from './context.ts';
@@ -79,12 +80,4 @@ function numbersBelow(value: unknown, path: string): (readonly [string, number])
   if (typeof value === 'number') return [[path, value]];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => numbersBelow(inner, path === '' ? key : `${path}.${key}`));
-}
-
-/** Over the finite values; the deviation of fewer than two is NaN. */
-export function meanAndDeviation(values: readonly number[]): { readonly mean: number; readonly deviation: number } {
-  const finite = values.filter(Number.isFinite);
-  const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
-  const squares = finite.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: finite.length < 2 ? Number.NaN : Math.sqrt(squares / (finite.length - 1)) };
 }

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { U2SegError } from '@u2seg/core';
 import { writeFileAtomic } from '@u2seg/interchange';
 import {
   loadExperiments,
   measuredData,
   selectExperiments,
+  trainingData,
   type ListedExperiment,
 } from '../experiments/experiment-module.ts';
 import { readRecord, recordPath, withSystems } from '../experiments/experiment-record.ts';
@@ -23,7 +24,10 @@ interface RunFlags {
   readonly gt?: string;
   readonly val?: string;
   readonly labels?: string;
+  readonly labelPhotos?: string;
   readonly data?: string;
+  readonly training?: string;
+  readonly seeds?: readonly number[];
   readonly out: string;
   readonly records: string;
   readonly experiments?: string;
@@ -39,8 +43,17 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     .option('--photos <folder>', 'photos the systems learn from')
     .option('--gt <file>', 'COCO panoptic JSON of the photos that are scored')
     .option('--val <folder>', 'photos that are scored, where they are others; by default those of --photos')
-    .option('--labels <file>', 'COCO JSON of --photos, for experiments that fine-tune, where --val is given')
-    .option('--data <name>', 'data set the scored photos are of, where the table has several (coco, voc, uvo, ...)')
+    .option(
+      '--labels <file>',
+      'labels to fine-tune on or to train the linear probe with, where --val is given (COCO JSON)',
+    )
+    .option('--label-photos <folder>', 'photos --labels are of, where they are not --photos')
+    .option(
+      '--data <name>',
+      'published data set the scored photos are (coco, voc, uvo, ...); without it numbers stand for themselves, beside no paper’s',
+    )
+    .option('--training <name>', 'published data set --photos are (imagenet, coco, ...), with --data')
+    .option('--seeds <list>', 'seeds, as in 0,1,2: mean and deviation of every number', seedList)
     .option('--out <folder>', 'where runs go; what is done there is not done again', 'runs/experiments')
     .option('--records <folder>', 'where records go', 'experiments/records')
     .option('--experiments <module>', 'module or file that exports experiments, instead of @u2seg/experiments')
@@ -53,12 +66,25 @@ export function registerRunExperiment(program: Command, context: CommandContext)
       const runners = new Map<string | undefined, SystemRunner>();
       for (const experiment of chosen) {
         const data = smoke ? undefined : scoredData(experiment, flags);
+        if (!smoke) checkTraining(experiment, flags);
         const runner =
           runners.get(data) ??
           new SystemRunner(
             smoke
-              ? { ...common, variant: 'smoke', ...(await smokeScenes(flags.out)) }
-              : { ...common, variant: 'full', ...ownData(experiment, flags), ...(data === undefined ? {} : { data }) },
+              ? {
+                  ...common,
+                  variant: 'smoke',
+                  ...(await smokeScenes(flags.out)),
+                  ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }),
+                }
+              : {
+                  ...common,
+                  variant: 'full',
+                  ...ownData(experiment, flags),
+                  ...(data === undefined ? {} : { data }),
+                  ...(flags.training === undefined ? {} : { training: flags.training }),
+                  ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }),
+                },
           );
         runners.set(data, runner);
         const record = await runner.run(experiment);
@@ -76,28 +102,51 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     });
 }
 
-/** Data set of the published cells the numbers belong to. @throws UsageError where it must be said, or is none of them */
+/** @throws UsageError for a data set that the tables of the experiment do not have */
 function scoredData(experiment: ListedExperiment, { data }: RunFlags): string | undefined {
   const known = measuredData(experiment);
-  if (data === undefined && known.length <= 1) return known[0];
-  if (data === undefined) {
-    throw new UsageError(`${experiment.id} has numbers of ${known.join(', ')}: say with --data which of them --gt is.`);
+  if (data === undefined || known.length === 0 || known.includes(data)) return data;
+  throw new UsageError(notOne('data', data, `${experiment.id} has numbers of`, known));
+}
+
+/** Numbers stand beside the paper's only where both learned from the same photos. @throws UsageError */
+function checkTraining(experiment: ListedExperiment, { data, training }: RunFlags): void {
+  const known = trainingData(experiment);
+  if (training === undefined && data !== undefined && known.length > 0) {
+    throw new UsageError(
+      `--data ${data}: ${experiment.id} has systems that learned from ${known.join(', ')}: say with --training which of them --photos are.`,
+    );
   }
-  if (known.length === 0 || known.includes(data)) return data;
-  const nearest = nearestName(data, known);
-  throw new UsageError(
-    `--data ${data}: ${experiment.id} has numbers of ${known.join(', ')}${nearest === undefined ? '' : `; the nearest is ${nearest}`}.`,
-  );
+  if (training !== undefined && known.length > 0 && !known.includes(training)) {
+    throw new UsageError(notOne('training', training, `the systems of ${experiment.id} learned from`, known));
+  }
+}
+
+function notOne(flag: string, value: string, what: string, known: readonly string[]): string {
+  const nearest = nearestName(value, known);
+  return `--${flag} ${value}: ${what} ${known.join(', ')}${nearest === undefined ? '' : `; the nearest is ${nearest}`}.`;
+}
+
+function seedList(text: string): number[] {
+  const seeds = text.split(',').map(Number);
+  if (/^\d+(?:,\d+)*$/u.test(text) && new Set(seeds).size === seeds.length) return seeds;
+  throw new InvalidArgumentError(`wanted different whole numbers, as in 0,1,2, got ${text}.`);
 }
 
 function ownData(
   experiment: ListedExperiment,
-  { photos, gt, val, labels }: RunFlags,
-): Pick<ExperimentJob, 'photos' | 'gt' | 'val' | 'labels'> {
+  { photos, gt, val, labels, labelPhotos }: RunFlags,
+): Pick<ExperimentJob, 'photos' | 'gt' | 'val' | 'labels' | 'labelPhotos'> {
   if (photos === undefined || gt === undefined) {
     throw new UsageError(
       `${experiment.id} wants data (${experiment.data.join(', ')}; ${experiment.cost}): give --photos and --gt, or --smoke for synthetic scenes.`,
     );
   }
-  return { photos, gt, ...(val === undefined ? {} : { val }), ...(labels === undefined ? {} : { labels }) };
+  return {
+    photos,
+    gt,
+    ...(val === undefined ? {} : { val }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(labelPhotos === undefined ? {} : { labelPhotos }),
+  };
 }

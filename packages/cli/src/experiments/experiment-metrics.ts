@@ -2,6 +2,7 @@
 import type { ClusteredInstanceResult, CocoStats, ProtocolResult } from '@u2seg/metrics';
 import type { AnnotatedScores } from '../fine-tuning/score-annotated.ts';
 import type { RunMetrics } from '../pipeline/evaluate-stage.ts';
+import type { SemanticScore } from '../pipeline/semantic-scores.ts';
 
 const cocoNames = {
   AP: 'ap',
@@ -24,19 +25,25 @@ type Matching = '' | 'one-to-one ' | 'many-to-one ';
  * - `box AP`, `mask AR100`, ...: class-aware, clusters named by U2Seg's vote
  * - `agnostic mask AP`, ...: all things one class; `proposals mask AP`: of the proposals instead of the network
  * - `PQ`, `PQ things`, ...: under U2Seg's vote; `one-to-one PQ` (STEGO's matching), `many-to-one PQ` (CUPS's)
- * - `mIoU`, `pixel accuracy`: under U2Seg's vote, all things pooled as one class; `one-to-one mIoU`: every class
+ * - `mIoU`, `pixel accuracy`: of the panoptic map under U2Seg's vote, all things pooled as one class; `one-to-one mIoU`: every
+ *   class
+ * - `stego mIoU`, `stego pixel accuracy`: of the cluster maps alone, one to one, as STEGO is scored (27 classes on COCO);
+ *   `stego vote mIoU`: the same maps under U2Seg's vote (16 classes on COCO); `linear mIoU`: a linear probe on their codes
  * - `matched clusters`: clusters that the vote named, a count
  */
 export type ExperimentMetric =
   | `${'' | 'agnostic ' | 'proposals '}${'box' | 'mask'} ${CocoName}`
   | `${Matching}${'PQ' | 'SQ' | 'RQ'}${Average}`
   | `${Matching}${'mIoU' | 'pixel accuracy'}`
+  | `${'stego' | 'stego vote' | 'linear'} ${'mIoU' | 'pixel accuracy'}`
   | 'matched clusters';
 
 /** What was scored: the network, or, where none was trained, the labels themselves. */
 export function experimentMetrics(metrics: RunMetrics): Partial<Record<ExperimentMetric, number | null>> {
-  const { classAgnostic, classAgnosticBoxes, classAware, universal } = metrics;
-  const voted = classAware['model']?.find(({ protocol }) => protocol === 'majority-vote');
+  const { classAgnostic, classAgnosticBoxes, classAware, universal, semantics } = metrics;
+  const voted = Object.values(classAware)
+    .at(-1)
+    ?.find(({ protocol }) => protocol === 'majority-vote');
   return {
     ...coco('proposals box', classAgnosticBoxes['proposals']),
     ...coco('proposals mask', classAgnostic['proposals']),
@@ -44,7 +51,19 @@ export function experimentMetrics(metrics: RunMetrics): Partial<Record<Experimen
     ...coco('agnostic mask', Object.values(classAgnostic).at(-1)),
     ...(voted === undefined ? {} : votedNumbers(voted)),
     ...Object.assign({}, ...(Object.values(universal).at(-1)?.results ?? []).map(universalNumbers)),
+    ...Object.assign({}, ...semantics.map(semanticNumbers)),
   };
+}
+
+const semanticNames: Readonly<Record<SemanticScore['matching'], string>> = {
+  'hungarian-one-to-one': 'stego',
+  'majority-vote': 'stego vote',
+  'linear-probe': 'linear',
+};
+
+function semanticNumbers({ matching, miou, pixelAccuracy }: SemanticScore): Record<string, number | null> {
+  const name = semanticNames[matching];
+  return { [`${name} mIoU`]: percent(miou), [`${name} pixel accuracy`]: percent(pixelAccuracy) };
 }
 
 /** The same of a fine-tuned network, whose classes were taught: nothing is matched. */

@@ -11,6 +11,17 @@ export interface ListedSystem {
   readonly preset: 'tiny' | 'paper';
   readonly settings: readonly string[];
   readonly fineTune?: { readonly share: number; readonly from: 'own' | 'random' };
+  /** Data set it learned from where the paper's numbers come from; absent where that does not matter. */
+  readonly training?: string;
+}
+
+/** Which of our numbers stands in a cell. */
+export interface ListedMeasure {
+  readonly system: string;
+  readonly metric: ExperimentMetric;
+  readonly data?: string;
+  /** System whose number is taken off: the cell is a gain. */
+  readonly over?: string;
 }
 
 /** What the experiments module gives; the package `@u2seg/experiments` has the same shape. */
@@ -28,20 +39,31 @@ export interface ListedExperiment {
     readonly column: string;
     readonly value: number;
     readonly recalled?: boolean;
-    readonly measure?: { readonly system: string; readonly metric: ExperimentMetric; readonly data?: string };
+    readonly measure?: ListedMeasure;
   }[];
+  /** Cells that nobody published. */
+  readonly derived?: readonly { readonly row: string; readonly column: string; readonly measure: ListedMeasure }[];
   readonly metrics?: readonly ExperimentMetric[];
 }
 
 /** Metrics shown of a system beside the published cells: the experiment's own, or those its cells ask for. */
-export function shownMetrics({ metrics, published }: ListedExperiment, system: string): readonly ExperimentMetric[] {
+export function shownMetrics(
+  { metrics, published, derived = [] }: ListedExperiment,
+  system: string,
+): readonly ExperimentMetric[] {
   if (metrics !== undefined) return metrics;
-  return [...new Set(published.flatMap(({ measure }) => (measure?.system === system ? [measure.metric] : [])))];
+  const measures = [...published, ...derived].flatMap(({ measure }) => (measure === undefined ? [] : [measure]));
+  return [...new Set(measures.flatMap((one) => ([one.system, one.over].includes(system) ? [one.metric] : [])))];
 }
 
 /** Data sets whose numbers the tables of an experiment hold; empty where it has no published cells. */
 export function measuredData({ published }: ListedExperiment): readonly string[] {
   return [...new Set(published.flatMap(({ measure }) => (measure?.data === undefined ? [] : [measure.data])))];
+}
+
+/** Data sets that the systems of an experiment learned from in the paper. */
+export function trainingData({ systems }: ListedExperiment): readonly string[] {
+  return [...new Set(systems.flatMap(({ training }) => (training === undefined ? [] : [training])))];
 }
 
 /** @throws UsageError if the module is not there or exports no `experiments` */

@@ -7,13 +7,21 @@ const cellSchema = z.object({
   system: z.string(),
   metric: z.string(),
   data: z.string().optional(),
+  /** Mean where there are several seeds. */
   value: z.number().nullable(),
+  /** Of the sample, over the seeds that have the number. */
+  deviation: z.number().optional(),
+  /** How many seeds have the number, where there are several. */
+  seeds: z.number().optional(),
 });
 
 const systemSchema = z.object({
   id: z.string(),
   /** Data set the numbers are of, as the user named it. */
   data: z.string().optional(),
+  seed: z.number().optional(),
+  /** Data set learned from, as the user named it. */
+  training: z.string().optional(),
   /** Run folder; systems that differ only in how they are evaluated share it. */
   run: z.string(),
   seconds: z.number(),
@@ -77,17 +85,20 @@ export async function readRecord(
   );
 }
 
-/** A record with numbers of one data set renewed and those of others kept. */
+/** A record with the numbers of the systems measured anew, on their data set, and those of others kept. */
 export function withSystems(
   before: ExperimentRecord | undefined,
   after: ExperimentRecord,
   data: string | undefined,
 ): ExperimentRecord {
-  const kept = <T extends { readonly data?: string | undefined }>(items: readonly T[] | undefined): T[] =>
-    (items ?? []).filter((item) => item.data !== data);
+  const renewed = new Set(after.systems.map(({ id }) => id));
+  const kept = <T extends { readonly data?: string | undefined }>(
+    items: readonly T[] | undefined,
+    system: (item: T) => string,
+  ): T[] => (items ?? []).filter((item) => item.data !== data || !renewed.has(system(item)));
   return {
     ...after,
-    systems: [...kept(before?.systems), ...after.systems],
-    cells: [...kept(before?.cells), ...after.cells],
+    systems: [...kept(before?.systems, ({ id }) => id), ...after.systems],
+    cells: [...kept(before?.cells, ({ system }) => system), ...after.cells],
   };
 }

@@ -13,6 +13,7 @@ import type { Reporter } from '../progress/reporter.ts';
 import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
 import type { ListedExperiment, ListedSystem } from './experiment-module.ts';
 import type { ExperimentRecord, ExperimentVariant, MeasuredCell, MeasuredSystem } from './experiment-record.ts';
+import { meanAndDeviation } from './mean-and-deviation.ts';
 import { smokeSystem } from './smoke-variant.ts';
 
 export interface ExperimentJob {
@@ -23,10 +24,16 @@ export interface ExperimentJob {
   readonly gt: string;
   /** Photos scored, when they are others than those learned from. */
   readonly val?: string;
-  /** COCO JSON of `photos`, of which fine-tuning takes a share; `gt` unless `val` is given. */
+  /** COCO JSON of `labelPhotos`, of which fine-tuning takes a share and the linear probe learns; `gt` unless `val` is given. */
   readonly labels?: string;
+  /** Photos of `labels`; by default `photos`. */
+  readonly labelPhotos?: string;
   /** Name of the data set scored, as the tables have it. */
   readonly data?: string;
+  /** Name of the data set learned from; systems the paper trained on others are left out. */
+  readonly training?: string;
+  /** Every system once for each; by default its own. */
+  readonly seeds?: readonly number[];
   /** Folder of the runs. */
   readonly out: string;
   readonly reporter: Reporter;
@@ -48,19 +55,19 @@ export class SystemRunner {
 
   /** A system that fails is part of the record, with its reason; the others go on. */
   async run(experiment: ListedExperiment): Promise<ExperimentRecord> {
-    const { variant, data, val, photos } = this.#job;
+    const { variant, data, training, seeds } = this.#job;
     const systems: MeasuredSystem[] = [];
     const cells: MeasuredCell[] = [];
     const of = data === undefined ? {} : { data };
     for (const system of experiment.systems) {
-      const { config, replaced } =
-        variant === 'smoke'
-          ? await smokeSystem(system.settings)
-          : { config: await loadConfig({ preset: system.preset, set: system.settings }), replaced: [] };
-      const { numbers, ...outcome } = await this.#outcome(config, system);
-      const trained = val === undefined ? {} : { trainedOn: resolve(photos) };
-      systems.push({ id: system.id, ...of, ...outcome, ...trained, replaced: [...replaced] });
-      for (const [metric, value] of Object.entries(numbers)) cells.push({ system: system.id, metric, ...of, value });
+      if (training !== undefined && system.training !== undefined && system.training !== training) continue;
+      const runs: Outcome['numbers'][] = [];
+      for (const seed of seeds ?? [undefined]) {
+        const { measured, numbers } = await this.#system(system, seed);
+        systems.push({ ...measured, ...of });
+        runs.push(numbers);
+      }
+      cells.push(...meanCells(runs).map((cell) => ({ system: system.id, ...cell, ...of })));
     }
     return {
       format: 'u2seg-experiment-record/2',
@@ -72,7 +79,33 @@ export class SystemRunner {
     };
   }
 
-  async #outcome(config: PipelineConfig, { fineTune }: ListedSystem): Promise<Outcome> {
+  async #system(
+    system: ListedSystem,
+    seed: number | undefined,
+  ): Promise<{ readonly measured: MeasuredSystem; readonly numbers: Outcome['numbers'] }> {
+    const { variant, val, photos, training } = this.#job;
+    const settings = [...system.settings, ...(seed === undefined ? [] : [`seed=${seed}`])];
+    const { config, replaced } =
+      variant === 'smoke'
+        ? await smokeSystem(settings)
+        : { config: await loadConfig({ preset: system.preset, set: settings }), replaced: [] };
+    const { numbers, ...outcome } = await this.#outcome(config, system);
+    const share = variant === 'smoke' && system.fineTune !== undefined ? [`share=${system.fineTune.share}`] : [];
+    const measured: MeasuredSystem = {
+      id: system.id,
+      ...outcome,
+      ...(seed === undefined ? {} : { seed }),
+      ...(training === undefined ? {} : { training }),
+      ...(val === undefined ? {} : { trainedOn: resolve(photos) }),
+      replaced: [...replaced, ...share],
+    };
+    return { measured, numbers };
+  }
+
+  async #outcome(config: PipelineConfig, system: ListedSystem): Promise<Outcome> {
+    // Of eight scenes a hundredth is none.
+    const small = this.#job.variant === 'smoke';
+    const fineTune = system.fineTune === undefined || !small ? system.fineTune : { ...system.fineTune, share: 50 };
     const key = hash(config, fineTune ?? null);
     const known = this.#done.get(key);
     if (known !== undefined) return known;
@@ -85,21 +118,20 @@ export class SystemRunner {
     const base =
       from === 'own' ? await this.#outcome(config, { id: '', preset: config.preset, settings: [] }) : undefined;
     if (base?.failed !== undefined) return base;
-    const { photos, gt, val, labels, out, reporter, now, variant } = this.#job;
+    const { photos, gt, val, labels, labelPhotos, out, reporter, now, variant } = this.#job;
     const small = variant === 'smoke';
     const run = join(out, `${variant}-fine-tune-${hash(base?.run ?? null, share, config.seed).slice(0, 10)}`);
     reporter.note(`fine-tuning on ${share} % of the labels: ${run}`);
     return this.#timed(run, async () => {
       if (val !== undefined && labels === undefined) {
-        throw new U2SegError('wrong-usage', 'fine-tuning wants the labels of --photos too: give --labels.');
+        throw new U2SegError('wrong-usage', 'fine-tuning wants labels of photos that are not scored: give --labels.');
       }
       const summary = await fineTuneFolder({
-        photos,
+        photos: labelPhotos ?? photos,
         gt: labels ?? gt,
         out: run,
         init: base?.run ?? 'none',
-        // Of eight scenes a hundredth is none.
-        share: small ? 50 : share,
+        share,
         preset: small ? 'tiny' : config.preset,
         ...(small ? { iterations: 4, size: { shortestEdge: 96, maxSize: 128 } } : {}),
         seed: config.seed,
@@ -126,8 +158,18 @@ export class SystemRunner {
         reporter,
         now,
       });
+      const { labels } = this.#job;
       const metrics =
-        val === undefined ? result.metrics : await scoreElsewhere({ run, config, photos: val, gt, reporter });
+        val === undefined
+          ? result.metrics
+          : await scoreElsewhere({
+              trained: result,
+              config,
+              photos: val,
+              gt,
+              reporter,
+              ...(labels === undefined ? {} : { labels }),
+            });
       const summary: unknown =
         result.summaryPath === undefined ? null : JSON.parse(await readFile(result.summaryPath, 'utf8'));
       return { summary, numbers: metrics === undefined ? {} : experimentMetrics(metrics) };
@@ -147,6 +189,22 @@ export class SystemRunner {
       return { run, seconds: seconds(), summary: null, failed, numbers: {} };
     }
   }
+}
+
+/** Every number of a system, over its seeds; null where none has it. */
+function meanCells(runs: readonly Outcome['numbers'][]): Omit<MeasuredCell, 'system' | 'data'>[] {
+  const metrics = [...new Set(runs.flatMap((numbers) => Object.keys(numbers)))];
+  if (runs.length === 1) return metrics.map((metric) => ({ metric, value: runs[0]![metric] ?? null }));
+  return metrics.map((metric) => {
+    const values = runs.flatMap((numbers) => numbers[metric] ?? []);
+    const { mean, deviation } = meanAndDeviation(values);
+    return {
+      metric,
+      value: values.length === 0 ? null : mean,
+      ...(Number.isFinite(deviation) ? { deviation } : {}),
+      seeds: values.length,
+    };
+  });
 }
 
 function hash(...values: readonly unknown[]): string {

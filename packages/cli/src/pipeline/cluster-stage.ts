@@ -14,6 +14,7 @@ import { openClusteringEngine } from './cluster-engine.ts';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { loadComponent } from './open-backbone.ts';
+import { nearestClusters, type KnownClusters } from './known-clusters.ts';
 import { componentHashes, type ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
 
@@ -47,9 +48,17 @@ export async function clusterAll(
   tables: ProposalTables,
   config: PipelineConfig,
   onProgress: OnProgress,
+  /** Clusters found elsewhere; the instances take the nearest, nothing is fitted. */
+  known?: KnownClusters,
 ): Promise<InstanceTables> {
   const { clustering, seed } = config;
-  const inputsHash = hashOf(tables.inputsHash, clustering, seed, await componentHashes(clustering.component));
+  const inputsHash = hashOf(
+    tables.inputsHash,
+    clustering,
+    seed,
+    await componentHashes(clustering.component),
+    ...(known === undefined ? [] : [known.identity]),
+  );
   const { partitions, embeddingDim: dim } = tables;
   const instances = new PartitionedTable(run.path('stages', 'cluster', 'instances'), instancesTable(dim), inputsHash);
   const exemplarPath = run.path('stages', 'cluster', 'exemplars.json');
@@ -70,7 +79,10 @@ export async function clusterAll(
     embeddings.set(row.embedding, owners.length * dim);
     owners.push({ imageId: row.image_id, proposalId: row.proposal_id });
   }
-  const result = await cluster(embeddings, dim, total, config, onProgress);
+  const result =
+    known === undefined
+      ? await cluster(embeddings, dim, total, config, onProgress)
+      : { assignments: nearestClusters(embeddings, known), k: known.k, warnings: [] };
   let at = 0;
   for (let p = 0; p < partitions; p += 1) {
     const rows = await tables.proposals.read(p);

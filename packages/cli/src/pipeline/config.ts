@@ -69,6 +69,9 @@ const semantics = z.strictObject({
   /** Dense features are averaged down to at most this many cells a side before they are stored. */
   maxGrid: positive,
   fiveCrop: z.boolean(),
+  /** Parts of STEGO's loss its ablation takes away: correlations below 0 count as 0; features are centred point by point. */
+  zeroClamp: z.boolean(),
+  centering: z.boolean(),
   crf: z.boolean(),
   /** Longest side of the semantic map, in pixels; upsampled to the photo. 0: the photo's own. */
   maxSide: z.number().int().min(0),
@@ -126,6 +129,13 @@ const predict = z.strictObject({
   maxClusterOverlap: ratio,
   shortestEdge: positive,
   maxSize: positive,
+  /**
+   * Where the cluster of a predicted instance comes from: `network`, or `clusters`, the nearest of the clusters of the run's
+   * instances to its descriptor (CutLER+: a class-agnostic network, classes by clustering).
+   */
+  classes: z.enum(['network', 'clusters']),
+  /** Stuff of the panoptic map: `network`, or `semantics`, the maps of the semantics stage under the instances (CutLER+STEGO). */
+  stuff: z.enum(['network', 'semantics']),
 });
 
 const evaluate = z.strictObject({
@@ -135,6 +145,13 @@ const evaluate = z.strictObject({
   voteMinIou: ratio,
   /** A stuff region votes when it overlaps by more than this IoU. */
   stuffVoteMinIou: ratio,
+  /**
+   * Classes that are averaged over: `given`, the ground truth's, or `u2seg`: of COCO panoptic's 133 the 80 things and 15 stuff
+   * super-categories, of other data sets those given.
+   */
+  classes: z.enum(['given', 'u2seg']),
+  /** Train STEGO's linear probe on the labels of some photos and score it on the others (needs `semantics.method=stego`). */
+  linearProbe: z.boolean(),
 });
 
 const report = z.strictObject({

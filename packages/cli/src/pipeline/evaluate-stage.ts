@@ -11,13 +11,21 @@ import {
   type GroundTruthInstance,
   type UniversalReport,
 } from '@u2seg/metrics';
-import type { PartitionedTable, PredictionRow, ProposalRow, SegmentRow } from '@u2seg/interchange';
+import type {
+  InstanceRow,
+  PartitionedTable,
+  PredictionRow,
+  ProposalRow,
+  SegmentRow,
+  SemanticRow,
+} from '@u2seg/interchange';
 import type { PipelineConfig } from './config.ts';
 import { paint } from './export-labels.ts';
 import type { GroundTruth, PhotoTruth } from './ground-truth.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import { photosPerPartition } from './shards.ts';
-import { byPhoto, toProposal } from './table-masks.ts';
+import { SemanticScorer, type SemanticScore } from './semantic-scores.ts';
+import { byPhoto, toProposal, toSemanticMap } from './table-masks.ts';
 
 /** Tables to score; those that are absent are not. */
 export interface ScoredTables {
@@ -28,7 +36,9 @@ export interface ScoredTables {
     Record<string, { readonly table: PartitionedTable<SegmentRow>; readonly scored: boolean }>
   >;
   /** Rows whose clusters are named by votes and scored class by class. */
-  readonly clustered: Readonly<Record<string, PartitionedTable<PredictionRow>>>;
+  readonly clustered: Readonly<Record<string, PartitionedTable<PredictionRow> | PartitionedTable<InstanceRow>>>;
+  /** Cluster maps before any instance lies over them. */
+  readonly semantics?: PartitionedTable<SemanticRow>;
   readonly numThingClusters: number;
   readonly numStuffClusters: number;
   /** Thresholds of the majority vote. */
@@ -39,6 +49,8 @@ export interface RunMetrics {
   readonly groundTruth: {
     readonly path: string;
     readonly sha256: string;
+    /** Classes that panoptic and instance metrics average over. */
+    readonly classes: string;
     readonly photos: number;
     readonly unmatched: number;
   };
@@ -49,6 +61,8 @@ export interface RunMetrics {
   /** Class-aware AP/AR of boxes and masks, clusters named by votes, per matching. */
   readonly classAware: Readonly<Record<string, readonly ClusteredInstanceResult[]>>;
   readonly universal: Readonly<Record<string, UniversalReport>>;
+  /** Of the cluster maps alone, and of a linear probe on their codes; empty without a semantics stage. */
+  readonly semantics: readonly SemanticScore[];
 }
 
 const object = [{ id: 1, name: 'object' }];
@@ -102,12 +116,17 @@ export async function evaluateRun(
         }),
       ] as const,
   );
+  const semantic =
+    tables.semantics === undefined
+      ? undefined
+      : new SemanticScorer(truth.semanticClasses, tables.numStuffClusters, truth.path);
   let partition:
     | {
         readonly p: number;
         readonly masks: Map<string, (ProposalRow | PredictionRow)[]>[];
-        readonly clustered: Map<string, PredictionRow[]>[];
+        readonly clustered: Map<string, (PredictionRow | InstanceRow)[]>[];
         readonly panoptic: Map<string, SegmentRow[]>[];
+        readonly semantics: Map<string, SemanticRow[]>;
       }
     | undefined;
   for (const [done, photo] of truth.photos.entries()) {
@@ -121,11 +140,14 @@ export async function evaluateRun(
           ),
         ),
         clustered: await Promise.all(
-          Object.values(tables.clustered).map(async (table) => byPhoto(await table.read(p))),
+          Object.values(tables.clustered).map(async (table) =>
+            byPhoto((await table.read(p)) as (PredictionRow | InstanceRow)[]),
+          ),
         ),
         panoptic: await Promise.all(
           Object.values(tables.panoptic).map(async ({ table }) => byPhoto(await table.read(p))),
         ),
+        semantics: byPhoto((await tables.semantics?.read(p)) ?? []),
       };
     }
     const row = index.photos[photo]!;
@@ -171,14 +193,23 @@ export async function evaluateRun(
         tables.panoptic[name]!.scored,
       ),
     );
+    const regions = partition.semantics.get(row.image_id) ?? [];
+    semantic?.update(row.image_id, toSemanticMap(regions, row.height, row.width), one);
     onProgress({ stage: 'evaluate', done: done + 1, total: truth.photos.length, unit: 'photos' });
   }
   return {
-    groundTruth: { path: truth.path, sha256: truth.sha256, photos: truth.photos.length, unmatched: truth.unmatched },
+    groundTruth: {
+      path: truth.path,
+      sha256: truth.sha256,
+      classes: truth.classes,
+      photos: truth.photos.length,
+      unmatched: truth.unmatched,
+    },
     classAgnostic: Object.fromEntries(accumulators.map(([name, { segm }]) => [name, segm.compute().stats])),
     classAgnosticBoxes: Object.fromEntries(accumulators.map(([name, { bbox }]) => [name, bbox.compute().stats])),
     classAware: Object.fromEntries(clustered.map(([name, evaluator]) => [name, evaluator.compute()])),
     universal: Object.fromEntries(evaluators.map(([name, evaluator]) => [name, evaluator.compute()])),
+    semantics: semantic?.compute() ?? [],
   };
 }
 

@@ -3,7 +3,7 @@ import { listPhotos, type PhotoListing } from '@u2seg/datasets';
 import { openGroundTruth } from './ground-truth.ts';
 import { clusterAll, type InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
-import { evaluateRun, type RunMetrics } from './evaluate-stage.ts';
+import type { RunMetrics } from './evaluate-stage.ts';
 import { exportLabels } from './export-labels.ts';
 import { mergeAll, type LabelTables } from './merge-stage.ts';
 import { indexPhotos, type PhotoIndex } from './photo-index.ts';
@@ -11,6 +11,8 @@ import { predictAll, type PredictionTables } from './predict-stage.ts';
 import { proposeAll, type ProposalTables } from './propose-stage.ts';
 import { writeRunReport } from './report-stage.ts';
 import { RunDirectory } from './run-directory.ts';
+import { openPredictionSources } from './prediction-sources.ts';
+import { scoreRun } from './score-run.ts';
 import { segmentAll, type SemanticTables } from './semantics-stage.ts';
 import type { Shard } from './shards.ts';
 import { StageTimes } from './stage-times.ts';
@@ -125,7 +127,8 @@ async function runStages(
   if (index.skipped.length > 10)
     reporter.warn(`${index.skipped.length - 10} more are left out; stages/images/skipped lists them all.`);
   // Before the hours of work, not after them.
-  const truth = options.gt === undefined ? undefined : await openGroundTruth(options.gt, index);
+  const truth =
+    options.gt === undefined ? undefined : await openGroundTruth(options.gt, index, config.evaluate.classes);
   if (!wanted('propose')) return result;
   const { shard, workers } = options;
   const proposals = await stage(
@@ -184,7 +187,7 @@ async function runStages(
   if (!wanted('train')) return result;
   // Without iterations there is no network: the labels are the result, as for STEGO or MaskCut alone.
   if (config.train.iterations > 0) {
-    await trainAndPredict(options, run, result, { index, instances, labels }, stage, wanted);
+    await trainAndPredict(options, run, result, { index, instances, semantics, labels }, stage, wanted);
     if (!wanted('predict')) return result;
   }
   const { predictions } = result;
@@ -193,23 +196,19 @@ async function runStages(
       'evaluate',
       'Metrics',
       () =>
-        evaluateRun(
-          truth,
-          index,
+        scoreRun(
+          run,
           {
-            masks: {
-              proposals: proposals.proposals,
-              ...(predictions === undefined ? {} : { model: predictions.predictions }),
-            },
-            panoptic: {
-              'pseudo-labels': { table: labels.segments, scored: false },
-              ...(predictions === undefined ? {} : { model: { table: predictions.segments, scored: true } }),
-            },
-            clustered: predictions === undefined ? {} : { model: predictions.predictions },
+            index,
+            truth,
+            proposals,
+            instances,
+            semantics,
+            labels,
+            ...(predictions === undefined ? {} : { predictions }),
             numThingClusters: instances.summary.k,
-            numStuffClusters: config.semantics.clusters,
-            votes: config.evaluate,
           },
+          config,
           progress,
         ),
       ({ groundTruth }) => `on ${groundTruth.photos} annotated photos`,
@@ -232,7 +231,7 @@ async function trainAndPredict(
   { config, reporter: { progress } }: FitOptions,
   run: RunDirectory,
   result: Progressing,
-  { index, instances, labels }: { index: PhotoIndex; instances: InstanceTables; labels: LabelTables },
+  { index, instances, semantics, labels }: Pick<Required<FitResult>, 'index' | 'instances' | 'semantics' | 'labels'>,
   stage: RunStage,
   wanted: (name: StageName) => boolean,
 ): Promise<void> {
@@ -265,13 +264,11 @@ async function trainAndPredict(
     'predict',
     'Predictions',
     async () => {
-      const found = await predictAll(
-        run,
-        'predict',
-        index,
-        { path: final.path, identity: final.inputsHash },
-        config,
-        progress,
+      const sources = await openPredictionSources(config, instances, semantics);
+      const model = { path: final.path, identity: final.inputsHash };
+      const using = sources === undefined ? {} : { sources };
+      const found = await predictAll(run, 'predict', index, model, config, progress, using).finally(() =>
+        sources?.dispose(),
       );
       await exportLabels(
         run,

@@ -3,21 +3,31 @@ import { basename, dirname, extname, join } from 'node:path';
 import type { Rle } from '@u2seg/core';
 import { masksOfIds, readPanopticPng, type PanopticMap } from '@u2seg/datasets';
 import { readPanopticJson, type PanopticAnnotation, type PanopticCategory } from '@u2seg/metrics';
+import type { PipelineConfig } from './config.ts';
 import type { PhotoIndex } from './photo-index.ts';
+import { scoredCategories, semanticClassesOf, type SemanticClasses } from './scored-classes.ts';
 import { hashFile } from './hash.ts';
 
 /** Ground truth of one photo. */
 export interface PhotoTruth {
   readonly map: PanopticMap;
+  /** Its segments in the categories of {@link GroundTruth.categories}. */
   readonly annotation: PanopticAnnotation;
   readonly masks: ReadonlyMap<number, Rle>;
+  /** Category of each segment as the file has it, by segment id. */
+  readonly fileCategories: ReadonlyMap<number, number>;
 }
 
 /** COCO panoptic ground truth, matched to the photos of a run by file name. */
 export interface GroundTruth {
   readonly path: string;
   readonly sha256: string;
+  /** What the categories are, for reports. */
+  readonly classes: string;
+  /** Categories that are scored. */
   readonly categories: readonly PanopticCategory[];
+  /** Class lists of semantic evaluation that fit the file's categories. */
+  readonly semanticClasses: readonly SemanticClasses[];
   /** Positions in the photo index that have an annotation, ascending. */
   readonly photos: readonly number[];
   /** Annotated images without a photo in the run. */
@@ -31,7 +41,11 @@ export interface GroundTruth {
  *
  * @throws U2SegError `not-found`, `bad-format` naming file, record and field
  */
-export async function openGroundTruth(path: string, index: PhotoIndex): Promise<GroundTruth> {
+export async function openGroundTruth(
+  path: string,
+  index: PhotoIndex,
+  classes: PipelineConfig['evaluate']['classes'] = 'given',
+): Promise<GroundTruth> {
   const dataset = readPanopticJson(path, new Uint8Array(await readFile(path)));
   const folder = join(dirname(path), basename(path, extname(path)));
   const byPath = new Map(index.photos.map(({ path: name }, i) => [name, i]));
@@ -47,16 +61,21 @@ export async function openGroundTruth(path: string, index: PhotoIndex): Promise<
     if (photo === undefined) unmatched += 1;
     else found.set(photo, annotation);
   }
+  const scored = scoredCategories(dataset.categories, classes);
   return {
     path,
     sha256: await hashFile(path),
-    categories: dataset.categories,
+    classes: scored.name,
+    categories: scored.categories,
+    semanticClasses: semanticClassesOf(dataset.categories),
     photos: [...found.keys()].sort((a, b) => a - b),
     unmatched,
     load: async (photo) => {
       const annotation = found.get(photo)!;
       const map = await readPanopticPng(join(folder, annotation.fileName));
-      return { map, annotation, masks: masksOfIds(map) };
+      const segments = annotation.segments.map((one) => ({ ...one, categoryId: scored.idOf(one.categoryId) }));
+      const fileCategories = new Map(annotation.segments.map(({ id, categoryId }) => [id, categoryId]));
+      return { map, annotation: { ...annotation, segments }, masks: masksOfIds(map), fileCategories };
     },
   };
 }

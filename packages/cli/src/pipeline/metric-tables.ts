@@ -1,6 +1,7 @@
 /** The metrics of a run as tables for people: terminal and report show the same. */
 import type { ClusteredInstanceResult, CocoStats, ProtocolResult, UniversalReport } from '@u2seg/metrics';
 import type { RunMetrics } from './evaluate-stage.ts';
+import type { SemanticScore } from './semantic-scores.ts';
 
 export interface MetricTable {
   readonly title: string;
@@ -50,7 +51,7 @@ export function percent(value: number): string {
 }
 
 export function metricTables(metrics: RunMetrics): MetricTable[] {
-  const { groundTruth, classAgnostic, classAgnosticBoxes, classAware, universal } = metrics;
+  const { groundTruth, classAgnostic, classAgnosticBoxes, classAware, universal, semantics } = metrics;
   const photos = `${groundTruth.photos} annotated photos of ${groundTruth.path}`;
   const agnostic = (what: string): string =>
     `COCO AP and AR of ${what} in percent, all things one class, IoU 0.50:0.05:0.95, at most 100 a photo, crowds ignored; ${photos}`;
@@ -60,6 +61,7 @@ export function metricTables(metrics: RunMetrics): MetricTable[] {
   ];
   if (Object.keys(classAware).length > 0) tables.push(classAwareTable(classAware, photos));
   if (Object.keys(universal).length > 0) tables.push(universalTable(universal, photos));
+  if (semantics.length > 0) tables.push(semanticTable(semantics, photos));
   return tables;
 }
 
@@ -130,6 +132,30 @@ export function universalTable(reports: Readonly<Record<string, UniversalReport>
   };
 }
 
+const semanticMatchings: Readonly<Record<SemanticScore['matching'], string>> = {
+  'hungarian-one-to-one': 'STEGO’s: clusters matched to classes one to one by pixels',
+  'majority-vote': 'U2Seg’s: regions vote, a cluster takes its most frequent class; thing classes pooled as one',
+  'linear-probe': 'a linear classifier trained on labels; nothing else has seen them',
+};
+
+/** Cluster maps alone, in every class list and matching. */
+function semanticTable(scores: readonly SemanticScore[], photos: string): MetricTable {
+  const used = [...new Set(scores.map(({ matching }) => matching))];
+  return {
+    title: 'Semantic clusters alone',
+    protocol: `Percent, maps of the semantics stage before any instance lies over them. ${used.map((name) => `${name}: ${semanticMatchings[name]}`).join('. ')}. ${photos}`,
+    columns: ['classes', 'matching', 'mIoU', 'pixel accuracy', 'photos', 'fitted on'],
+    rows: scores.map(({ classes, matching, miou, pixelAccuracy, photos: count, fittedOn }) => [
+      classes,
+      matching,
+      percent(miou),
+      percent(pixelAccuracy),
+      String(count),
+      fittedOn,
+    ]),
+  };
+}
+
 /** The numbers that go into summary.json. */
 export function metricNumbers({
   groundTruth,
@@ -137,6 +163,7 @@ export function metricNumbers({
   classAgnosticBoxes,
   classAware,
   universal,
+  semantics,
 }: RunMetrics): unknown {
   const number = (value: number): number | null => (Number.isFinite(value) ? value : null);
   const numbers = (stats: CocoStats): unknown =>
@@ -179,6 +206,12 @@ export function metricNumbers({
             },
           ]),
         ),
+      ]),
+    ),
+    semantics: Object.fromEntries(
+      semantics.map(({ classes, matching, miou, pixelAccuracy, photos, fittedOn }) => [
+        `${classes} ${matching}`,
+        { miou: number(miou), pixelAccuracy: number(pixelAccuracy), photos, fittedOn },
       ]),
     ),
   };

@@ -12,6 +12,7 @@ import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { photosOf, segmentRows } from './merge-stage.ts';
+import type { PredictionSources, SemanticMap } from './prediction-sources.ts';
 import { openInferenceEngine, type EngineChoice, type InferenceEngine } from './inference-engine.ts';
 import type { ModelInfo } from './model-file.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
@@ -41,6 +42,8 @@ export interface PredictAllOptions {
   readonly engine?: EngineChoice;
   /** Told which engine runs, when there is something to run. */
   readonly onEngine?: (description: string) => void;
+  /** Clusters of the instances and maps below them, where they are not the network's. */
+  readonly sources?: PredictionSources;
 }
 
 /** @param name - of the stage, so that predictions of several models can lie in one run */
@@ -53,8 +56,8 @@ export async function predictAll(
   onProgress: OnProgress,
   options: PredictAllOptions = {},
 ): Promise<PredictionTables> {
-  const { engine: choice = 'tfjs' } = options;
-  const chosen = choice === 'tfjs' ? [] : [choice];
+  const { engine: choice = 'tfjs', sources } = options;
+  const chosen = [...(choice === 'tfjs' ? [] : [choice]), ...(sources === undefined ? [] : [sources.identity])];
   const inputsHash = hashOf(index.dataHash, model.identity, config.photos, config.predict, ...chosen);
   const partitions = Math.ceil(index.photos.length / photosPerPartition);
   const predictions = new PartitionedTable(run.path('stages', name, 'predictions'), predictionsTable, inputsHash);
@@ -74,9 +77,15 @@ export async function predictAll(
           const image = await decodePhoto(index.folder, photo, config.photos);
           const prediction = await predictPhoto(engine, image, config.predict);
           const distinct = surest(prediction.instances, config.predict.maxClusterOverlap);
-          const instances = config.predict.crf ? refineInstances(image, distinct) : distinct;
+          const refined = config.predict.crf ? refineInstances(image, distinct) : distinct;
+          const instances = (await sources?.name?.(image, refined)) ?? refined;
           rows.predictions.push(...predictionRows(photo.image_id, instances));
-          rows.segments.push(...panopticRows(photo.image_id, prediction, engine.info, config.predict.minPanopticScore));
+          const least = config.predict.minPanopticScore;
+          rows.segments.push(
+            ...(sources === undefined
+              ? panopticRows(photo.image_id, prediction, engine.info, least)
+              : mergedRows(photo.image_id, instances, await sources.stuff(photo, p), sources.stuffClusters, least)),
+          );
           count += 1;
           onProgress({
             stage: name,
@@ -163,13 +172,8 @@ export function panopticRows(
 ): SegmentRow[] {
   const { height, width, instances, panoptic } = prediction;
   if (panoptic === undefined) {
-    const label = mergePanoptic(instances, new Int32Array(height * width).fill(-1), height, width, {
-      order: 'score',
-      minScore,
-      maxOverlapRatio: 0.5,
-      stuffClusters: info.stuff,
-    });
-    return segmentRows(imageId, label, instances);
+    const nothing = { data: new Int32Array(height * width).fill(-1), height, width };
+    return mergedRows(imageId, instances, nothing, info.stuff, minScore);
   }
   const scores = new Map(panoptic.segments.map(({ id, score }) => [id, score ?? 1]));
   const segments = panoptic.segments.map(({ id, isThing, category, area }) => ({
@@ -180,4 +184,16 @@ export function panopticRows(
   }));
   const rows = segmentRows(imageId, { height, width, ids: Uint32Array.from(panoptic.ids), segments }, []);
   return rows.map((row) => ({ ...row, score: scores.get(row.segment_id)! }));
+}
+
+/** Instances over a semantic map, the surest on top; an instance that is hidden by more than half is left out. */
+function mergedRows(
+  imageId: string,
+  instances: readonly Segment[],
+  { data, height, width }: SemanticMap,
+  stuffClusters: number,
+  minScore: number,
+): SegmentRow[] {
+  const options = { order: 'score', minScore, maxOverlapRatio: 0.5, stuffClusters } as const;
+  return segmentRows(imageId, mergePanoptic(instances, data, height, width, options), instances);
 }

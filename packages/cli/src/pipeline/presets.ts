@@ -17,6 +17,8 @@ const tiny: PipelineConfig = {
     codeDim: 70,
     maxGrid: 28,
     fiveCrop: false,
+    zeroClamp: true,
+    centering: true,
     crf: true,
     maxSide: 320,
   },
@@ -47,8 +49,10 @@ const tiny: PipelineConfig = {
     maxClusterOverlap: 0.7,
     shortestEdge: 192,
     maxSize: 320,
+    classes: 'network',
+    stuff: 'network',
   },
-  evaluate: { voteMinScore: 0.6, voteMinIou: 0.7, stuffVoteMinIou: 0.15 },
+  evaluate: { voteMinScore: 0.6, voteMinIou: 0.7, stuffVoteMinIou: 0.15, classes: 'given', linearProbe: false },
   report: { maxPhotos: 40, exemplars: 8 },
 };
 
@@ -69,6 +73,8 @@ const paper: PipelineConfig = {
     codeDim: 70,
     maxGrid: 60,
     fiveCrop: true,
+    zeroClamp: true,
+    centering: true,
     crf: true,
     maxSide: 0,
   },
@@ -100,8 +106,10 @@ const paper: PipelineConfig = {
     maxClusterOverlap: 1,
     shortestEdge: 800,
     maxSize: 1333,
+    classes: 'network',
+    stuff: 'network',
   },
-  evaluate: { voteMinScore: 0.6, voteMinIou: 0.7, stuffVoteMinIou: 0.15 },
+  evaluate: { voteMinScore: 0.6, voteMinIou: 0.7, stuffVoteMinIou: 0.15, classes: 'given', linearProbe: false },
   report: { maxPhotos: 40, exemplars: 8 },
 };
 

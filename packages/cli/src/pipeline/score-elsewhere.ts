@@ -1,68 +1,144 @@
-/** A trained network on photos it did not learn from: the validation split of a table. */
+/** A finished run on photos it did not learn from: the validation split of a table. */
 import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { listPhotos } from '@u2seg/datasets';
 import type { Reporter } from '../progress/reporter.ts';
+import { clusterAll } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
-import { evaluateRun, type RunMetrics } from './evaluate-stage.ts';
+import type { RunMetrics } from './evaluate-stage.ts';
+import type { FitResult } from './fit.ts';
 import { openGroundTruth } from './ground-truth.ts';
-import { findModel } from './predict-folder.ts';
 import { hashFile } from './hash.ts';
+import { knownClusters } from './known-clusters.ts';
+import type { ProbePhotos } from './linear-probe.ts';
+import { mergeAll } from './merge-stage.ts';
 import { readModelInfo } from './model-file.ts';
-import { indexPhotos } from './photo-index.ts';
+import { indexPhotos, type PhotoIndex } from './photo-index.ts';
+import { openPredictionSources } from './prediction-sources.ts';
 import { predictAll } from './predict-stage.ts';
+import { proposeAll } from './propose-stage.ts';
 import { RunDirectory } from './run-directory.ts';
+import { scoreRun, type ScoredParts } from './score-run.ts';
+import { segmentAll } from './semantics-stage.ts';
 
 export interface ScoreElsewhereOptions {
-  /** Finished run whose network is scored. */
-  readonly run: string;
+  /** The run that is finished. */
+  readonly trained: FitResult;
   readonly config: PipelineConfig;
   readonly photos: string;
   /** COCO panoptic JSON of these photos. */
   readonly gt: string;
+  /** COCO panoptic JSON of the photos learned from, for the linear probe. */
+  readonly labels?: string;
   readonly reporter: Reporter;
 }
 
 /**
- * Predicts other photos with the network of a run and scores them; what was predicted stays below `<run>/elsewhere`, so that a
- * repeated call only scores.
+ * Scores a finished run on other photos: its network predicts them; a run without one proposes masks on them and gives these the
+ * clusters it found, and its STEGO draws their maps. Nothing is fitted to them but the matching of clusters to classes, as the
+ * papers do. What was made stays below `<run>/elsewhere`, so that a repeated call only scores.
  *
- * @throws U2SegError `not-found` if the run has no network
+ * @throws U2SegError as the stages do; `wrong-usage` if a linear probe is wanted and there are no labels to train it on
  */
 export async function scoreElsewhere(options: ScoreElsewhereOptions): Promise<RunMetrics> {
-  const { config, reporter, photos, gt } = options;
-  const path = await findModel(options.run);
-  const { things, stuff } = await readModelInfo(path);
+  const { trained, config, reporter, photos, gt } = options;
   const listing = await listPhotos(photos, { recursive: config.photos.recursive });
-  const identity = await hashFile(path);
-  const folder = join(options.run, 'elsewhere', (await hashFile(gt)).slice(0, 12));
+  const probeOn = await probePhotos(options);
+  const folder = join(trained.folder, 'elsewhere', (await hashFile(gt)).slice(0, 12));
   const run = await RunDirectory.open(folder, photos, config);
   try {
     reporter.begin('images', 'Photos of the other split');
     const index = await indexPhotos(run, photos, listing, config, reporter.progress);
     reporter.end('images', `${index.photos.length} photos, ${index.skipped.length} left out`);
     if (index.photos.length === 0) throw new U2SegError('not-found', `${photos}: holds no photo that can be read.`);
-    const truth = await openGroundTruth(gt, index);
-    reporter.begin('predict', 'Predictions');
-    const found = await predictAll(run, 'predict', index, { path, identity }, config, reporter.progress);
-    reporter.end('predict', `${found.summary.instances} instances`);
+    const truth = await openGroundTruth(gt, index, config.evaluate.classes);
+    const drawn = await drawnMaps(run, index, options);
+    const parts =
+      trained.trained === undefined
+        ? await labelled(run, index, drawn!, options)
+        : await predicted(run, index, drawn, options);
     reporter.begin('evaluate', 'Metrics');
-    const metrics = await evaluateRun(
-      truth,
-      index,
-      {
-        masks: { model: found.predictions },
-        panoptic: { model: { table: found.segments, scored: true } },
-        clustered: { model: found.predictions },
-        numThingClusters: things,
-        numStuffClusters: stuff,
-        votes: config.evaluate,
-      },
-      reporter.progress,
-    );
+    const metrics = await scoreRun(run, { index, truth, ...drawn, ...parts }, config, reporter.progress, probeOn);
     reporter.end('evaluate', `on ${metrics.groundTruth.photos} annotated photos`);
     return metrics;
   } finally {
     await run.close();
   }
+}
+
+type Drawn = Pick<Required<ScoredParts>, 'proposals' | 'semantics'>;
+
+/** Features, proposals and maps of the photos; undefined where a network needs none of them. */
+async function drawnMaps(
+  run: RunDirectory,
+  index: PhotoIndex,
+  { trained, config, reporter }: ScoreElsewhereOptions,
+): Promise<Drawn | undefined> {
+  const { predict, semantics } = config;
+  if (trained.trained !== undefined && predict.stuff === 'network') return undefined;
+  reporter.begin('propose', 'Features and proposals');
+  const proposals = (await proposeAll(run, index, config, { onProgress: reporter.progress }))!;
+  reporter.end('propose', `${proposals.counts.proposals} proposals`);
+  reporter.begin('semantics', `Semantic clusters by the run’s ${semantics.method}`);
+  const maps = await segmentAll(run, index, proposals, config, reporter.progress, trained.semantics!.model);
+  reporter.end('semantics', `${maps.summary.pixels.filter((n) => n > 0).length} of ${maps.summary.clusters} in use`);
+  return { proposals, semantics: maps };
+}
+
+/** Without a network: the clusters of the run on these photos' proposals. */
+async function labelled(
+  run: RunDirectory,
+  index: PhotoIndex,
+  { proposals, semantics }: Drawn,
+  { trained, config, reporter }: ScoreElsewhereOptions,
+): Promise<Omit<ScoredParts, 'index' | 'truth'>> {
+  const clusters = await knownClusters(trained.instances!, config);
+  const instances = await clusterAll(run, proposals, config, reporter.progress, clusters);
+  const labels = await mergeAll(run, index, instances, semantics, config, reporter.progress);
+  return { instances, labels, numThingClusters: clusters.k };
+}
+
+async function predicted(
+  run: RunDirectory,
+  index: PhotoIndex,
+  drawn: Drawn | undefined,
+  { trained, config, reporter }: ScoreElsewhereOptions,
+): Promise<Omit<ScoredParts, 'index' | 'truth'>> {
+  const { path } = trained.trained!;
+  const { things } = await readModelInfo(path);
+  const sources = await openPredictionSources(config, trained.instances!, drawn?.semantics);
+  try {
+    reporter.begin('predict', 'Predictions');
+    const model = { path, identity: await hashFile(path) };
+    const using = sources === undefined ? {} : { sources };
+    const predictions = await predictAll(run, 'predict', index, model, config, reporter.progress, using);
+    reporter.end('predict', `${predictions.summary.instances} instances`);
+    const byClusters = config.predict.classes === 'clusters';
+    return { predictions, numThingClusters: byClusters ? trained.instances!.summary.k : things };
+  } finally {
+    await sources?.dispose();
+  }
+}
+
+/** The photos learned from, with their labels. */
+async function probePhotos({
+  trained: { index, proposals },
+  config,
+  labels,
+}: ScoreElsewhereOptions): Promise<ProbePhotos | undefined> {
+  if (!config.evaluate.linearProbe || config.semantics.method !== 'stego') return undefined;
+  if (labels === undefined) {
+    throw new U2SegError(
+      'wrong-usage',
+      'the linear probe learns from labels of the photos learned from: give --labels, or --set evaluate.linearProbe=false.',
+    );
+  }
+  const truth = await openGroundTruth(labels, index);
+  return {
+    index,
+    truth,
+    features: proposals!,
+    photos: truth.photos,
+    name: `${truth.photos.length} photos of ${labels}`,
+  };
 }

@@ -1,6 +1,6 @@
 /** Ways to give every pixel a semantic cluster: STEGO's trained head, or k-means on the features as they are. */
-import { readFile } from 'node:fs/promises';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { kMeans, normalizeRows } from '@u2seg/clustering';
 import { deriveSeed, permutation, seededRng, type OnProgress, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import { interpolateBilinear } from '@u2seg/datasets';
@@ -16,7 +16,6 @@ import {
 } from '@u2seg/self-train';
 import type { PipelineConfig } from './config.ts';
 import type { FeatureStore } from './feature-store.ts';
-import type { RunDirectory } from './run-directory.ts';
 
 /** Cluster of every pixel of a photo. */
 export interface SemanticMapper {
@@ -25,22 +24,48 @@ export interface SemanticMapper {
   dispose(): void;
 }
 
-/** Trains STEGO on the stored features, from its last checkpoint where there is one. */
+/** Where the model of a run's semantic maps lies. */
+export function semanticModelPath(runFolder: string, method: string, inputsHash: string): string {
+  return join(runFolder, 'stages', 'semantics', `${method}-${inputsHash.slice(0, 12)}.safetensors`);
+}
+
+/**
+ * Trains STEGO on the stored features, from its last checkpoint where there is one.
+ *
+ * @param trained - whether the file is finished and is only read
+ */
 export async function stegoMapper(
-  run: RunDirectory,
+  path: string,
   store: FeatureStore,
   config: PipelineConfig,
-  inputsHash: string,
   onProgress: OnProgress,
+  trained = false,
 ): Promise<SemanticMapper> {
-  const { semantics, seed, train } = config;
-  await loadTfBackend(train.backend);
-  const folder = run.path('stages', 'semantics');
-  const path = `${folder}/stego-${inputsHash.slice(0, 12)}.safetensors`;
-  await mkdir(folder, { recursive: true });
+  await loadTfBackend(config.train.backend);
+  if (!trained) await trainStegoFile(path, store, config, onProgress);
+  // Read back, so that a run that trained and a run that found the file go on from the same bytes.
+  const model = loadStegoModel(new Uint8Array(await readFile(path)), path);
+  return {
+    map: async (features, image, crf) => {
+      const { height, width } = image;
+      const options = { height, width, image, ...(crf === undefined ? {} : { crf }) };
+      return (await segmentStego(model, features, options)).labels;
+    },
+    dispose: () => model.dispose(),
+  };
+}
+
+async function trainStegoFile(
+  path: string,
+  store: FeatureStore,
+  { semantics, seed }: PipelineConfig,
+  onProgress: OnProgress,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
   const resume = await readFile(path).catch(() => undefined);
   const { model } = await trainStego(semantics.fiveCrop ? fiveCropFeatures(store) : store, {
     preset: semantics.preset as StegoPresetName,
+    correspondence: { zeroClamp: semantics.zeroClamp, pointwise: semantics.centering },
     steps: semantics.steps,
     batchSize: semantics.batchSize,
     codeDim: semantics.codeDim,
@@ -52,21 +77,6 @@ export async function stegoMapper(
     ...(resume === undefined ? {} : { resume: new Uint8Array(resume) }),
   });
   model.dispose();
-  // Read back, so that a run that trained and a run that found the file go on from the same bytes.
-  const trained = loadStegoModel(new Uint8Array(await readFile(path)), path);
-  return {
-    map: async (features, image, crf) => {
-      const { height, width } = image;
-      const { labels } = await segmentStego(trained, features, {
-        height,
-        width,
-        image,
-        ...(crf === undefined ? {} : { crf }),
-      });
-      return labels;
-    },
-    dispose: () => trained.dispose(),
-  };
 }
 
 /** Most feature vectors k-means looks at; drawn at random beyond. */
@@ -76,15 +86,13 @@ const alpha = 2;
 
 /** Spherical k-means on the patch features: the baseline STEGO improves on. */
 export async function kMeansMapper(
-  run: RunDirectory,
+  path: string,
   store: FeatureStore,
   config: PipelineConfig,
-  inputsHash: string,
   onProgress: OnProgress,
 ): Promise<SemanticMapper> {
   const { semantics, seed } = config;
   const { dim } = store;
-  const path = run.path('stages', 'semantics', `k-means-${inputsHash.slice(0, 12)}.safetensors`);
   let centroids: Float32Array;
   const existing = await readFile(path).catch(() => undefined);
   if (existing === undefined) {
@@ -107,7 +115,7 @@ export async function kMeansMapper(
       onProgress,
     });
     centroids = result.centroids;
-    await mkdir(run.path('stages', 'semantics'), { recursive: true });
+    await mkdir(dirname(path), { recursive: true });
     await writeFileAtomic(
       path,
       writeSafetensors([{ name: 'centroids', dtype: 'float32', shape: [k, dim], data: centroids }]),

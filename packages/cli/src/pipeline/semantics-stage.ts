@@ -13,7 +13,7 @@ import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import type { ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { SemanticCrfJob } from './semantic-crf-worker.ts';
-import { kMeansMapper, stegoMapper, type SemanticMapper } from './semantic-maps.ts';
+import { kMeansMapper, semanticModelPath, stegoMapper, type SemanticMapper } from './semantic-maps.ts';
 
 const summarySchema = z.object({ clusters: z.number(), pixels: z.array(z.number()) });
 
@@ -23,6 +23,14 @@ export interface SemanticTables {
   readonly semantics: PartitionedTable<SemanticRow>;
   /** Pixels per cluster over all photos. */
   readonly summary: z.infer<typeof summarySchema>;
+  /** What drew the maps; its file is there unless the method is `none`. */
+  readonly model: SemanticModel;
+}
+
+/** File of a trained STEGO, or of centroids. */
+export interface SemanticModel {
+  readonly path: string;
+  readonly inputsHash: string;
 }
 
 export async function segmentAll(
@@ -31,20 +39,24 @@ export async function segmentAll(
   tables: ProposalTables,
   config: PipelineConfig,
   onProgress: OnProgress,
+  /** Model of another run that did this on other photos; nothing is trained then. */
+  trained?: SemanticModel,
 ): Promise<SemanticTables> {
   const settings = config.semantics;
-  const inputsHash = hashOf(tables.inputsHash, settings, config.seed);
+  const own = hashOf(tables.inputsHash, settings, config.seed);
+  const inputsHash = trained === undefined ? own : hashOf(own, trained.inputsHash);
+  const model = trained ?? { path: semanticModelPath(run.folder, settings.method, inputsHash), inputsHash };
   const { partitions } = tables;
   const semantics = new PartitionedTable(run.path('stages', 'semantics', 'semantics'), semanticsTable, inputsHash);
   const done = await run.finished('semantics', inputsHash, summarySchema);
-  if (done !== undefined) return { inputsHash, partitions, semantics, summary: done };
+  if (done !== undefined) return { inputsHash, partitions, semantics, summary: done, model };
   const missing = await missingPartitions(semantics, partitions);
   if (settings.method === 'none') {
     for (const p of missing) await semantics.write(p, []);
   } else if (missing.length > 0) {
     const store = await FeatureStore.open(tables.features, tables.backbone.dim);
     const open = settings.method === 'stego' ? stegoMapper : kMeansMapper;
-    const mapper = await open(run, store, config, inputsHash, onProgress);
+    const mapper = await open(model.path, store, config, onProgress, trained !== undefined);
     const crfs = settings.crf
       ? new WorkerPool<SemanticCrfJob, Uint8Array>(new URL('./semantic-crf-worker.ts', import.meta.url), {
           size: availableParallelism(),
@@ -80,7 +92,7 @@ export async function segmentAll(
   for await (const row of semantics.rows(partitions)) pixels[row.cluster_id]! += row.area_px;
   const summary = { clusters: settings.clusters, pixels };
   await run.finish('semantics', inputsHash, summary);
-  return { inputsHash, partitions, semantics, summary };
+  return { inputsHash, partitions, semantics, summary, model };
 }
 
 /** Partitions in [0, count) that are not there yet, ascending. */

@@ -39,9 +39,12 @@ export interface TrainedModel {
 /** The network the configuration describes, for K thing clusters. */
 export function networkOf(config: PipelineConfig, things: number): DetectorConfig {
   const { train, semantics, predict } = config;
-  const network = trainPreset(train.preset).network({ things: Math.max(1, things), stuff: semantics.clusters });
-  const { dropLossIou: preset, ...roi } = network.roi;
-  const dropLossIou = train.dropLossIou === undefined ? preset : (train.dropLossIou ?? undefined);
+  const preset = trainPreset(train.preset).network({ things: Math.max(1, things), stuff: semantics.clusters });
+  // Without stuff to learn there is no semantic branch: U2Seg's things-only model (Table A5).
+  const { semantic, ...withoutStuff } = preset;
+  const network = semantics.method === 'none' || semantic === undefined ? withoutStuff : preset;
+  const { dropLossIou: own, ...roi } = network.roi;
+  const dropLossIou = train.dropLossIou === undefined ? own : (train.dropLossIou ?? undefined);
   return {
     ...network,
     roi: { ...roi, ...(dropLossIou === undefined ? {} : { dropLossIou }) },
