@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { U2SegError } from '@u2seg/core';
+import { explainIoError, U2SegError } from '@u2seg/core';
 import type { CommandContext } from './commands/context.ts';
 import { createProgram } from './program.ts';
 import { UsageError } from './usage-error.ts';
@@ -46,7 +46,7 @@ export async function main(
     }
     const system = cause as NodeJS.ErrnoException;
     if (typeof system.code === 'string' && typeof system.syscall === 'string') {
-      complain('io', `${system.path ?? system.syscall}: ${system.message}`);
+      complain('io', system.path === undefined ? system.message : `${system.path}: ${explainIoError(system)}.`);
       return exitCodes.failed;
     }
     complain(

@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeJpeg, encodePng, generateScene } from '@u2seg/datasets';
+import { encodeJpeg, encodePng, generateScene, writeSyntheticDataset } from '@u2seg/datasets';
 import { imagesTable, PartitionedTable, proposalsTable, skippedTable } from '@u2seg/interchange';
+import { boundByPermissions } from '@u2seg/testing';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { u2seg } from './run-cli.ts';
@@ -126,19 +127,41 @@ describe('folders that cannot be used', () => {
     expect(stderr).not.toMatch(/ at .*\.js:\d+/u);
   });
 
-  const asRoot = process.getuid?.() === 0;
-  it.skipIf(asRoot)('unreadable or read-only (needs a user who is not root)', async () => {
-    const locked = await photos('locked', { 'a.jpg': jpeg });
-    await chmod(locked, 0o000);
-    const unreadable = await u2seg(['fit', locked, '--out', join(root, 'locked-run')]);
-    await chmod(locked, 0o755);
-    expect(unreadable).toMatchObject({ code: 1 });
-    const readOnly = await photos('read-only', {});
-    await chmod(readOnly, 0o555);
-    const { code, stderr } = await u2seg(['propose', locked, '--out', join(readOnly, 'run')]);
-    expect(code).toBe(1);
-    expect(stderr).toContain('read-only');
-  });
+  const bound = boundByPermissions();
+  it.skipIf(bound === undefined)(
+    'unreadable or read-only (needs a user whom permissions bind: none, or setpriv for root)',
+    async () => {
+      const folder = await photos('locked', { 'a.jpg': jpeg, 'b.jpg': jpeg, 'sub/c.jpg': jpeg });
+      const run = (...args: string[]): ReturnType<typeof u2seg> => u2seg(args, { before: bound! });
+      // one photo and one folder inside: listed, and the run goes on with the others
+      await chmod(join(folder, 'b.jpg'), 0o000);
+      await chmod(join(folder, 'sub'), 0o000);
+      const some = await run('propose', folder, '--out', join(root, 'locked-run'), ...quick);
+      expect(some.code, some.stderr).toBe(0);
+      expect(some.stderr).toMatch(/b\.jpg is left out: .*permission denied/u);
+      expect(some.stderr).toMatch(/sub is left out: the folder cannot be read: permission denied/u);
+      expect(some.stderr).toMatch(/1 photos, 2 left out/u);
+      // the folder itself
+      await chmod(folder, 0o000);
+      const none = await run('fit', folder, '--out', join(root, 'never'));
+      await chmod(folder, 0o755);
+      expect(none).toMatchObject({ code: 1 });
+      expect(none.stderr).toMatch(/^u2seg: .*cannot read the folder .*locked": permission denied\.\n$/u);
+      // an output that may not be made, and one that may not be gone on with
+      const readOnly = await photos('read-only', {});
+      await chmod(readOnly, 0o555);
+      const unmade = await run('propose', folder, '--out', join(readOnly, 'run'), ...quick);
+      expect(unmade).toMatchObject({ code: 1 });
+      expect(unmade.stderr).toMatch(/^u2seg: .*read-only\/run: the folder cannot be made: permission denied\.\n$/u);
+      const started = join(root, 'locked-run');
+      await chmod(started, 0o555);
+      const stopped = await run('propose', folder, '--out', started, ...quick);
+      await chmod(started, 0o755);
+      expect(stopped).toMatchObject({ code: 1 });
+      expect(stopped.stderr).toMatch(/^u2seg: .*locked-run: cannot be written: permission denied\.\n$/u);
+    },
+    120_000,
+  );
 
   it('an output below a file', async () => {
     const folder = await photos('fine', { 'a.jpg': jpeg });
@@ -161,6 +184,48 @@ describe('folders that cannot be used', () => {
     expect(another.stderr).toMatch(/holds a run on .*first/u);
     expect(await readdir(out, { recursive: true })).toEqual(before);
   });
+});
+
+describe('ground truth that cannot be used', () => {
+  it('is found out before the work begins', async () => {
+    const { imageFolder, panopticJson } = await writeSyntheticDataset(join(root, 'scenes'), {
+      count: 2,
+      seed: 1,
+      height: 64,
+      width: 96,
+    });
+    const other = await photos('not annotated', { 'other.jpg': jpeg });
+    const dataset = JSON.parse(await readFile(panopticJson, 'utf8')) as { annotations: { file_name: string }[] };
+    dataset.annotations[1]!.file_name = 'gone.png';
+    await cp(join(panopticJson, '..', 'panoptic'), join(root, 'scenes', 'half'), { recursive: true });
+    const half = join(root, 'scenes', 'half.json');
+    await writeFile(half, JSON.stringify(dataset));
+    for (const [name, args, sentence] of [
+      [
+        'absent',
+        [imageFolder, '--gt', join(root, 'no.json')],
+        /no\.json: the ground truth cannot be read: no such file/u,
+      ],
+      [
+        'no JSON',
+        [imageFolder, '--gt', join(imageFolder, '..', 'synthetic.json')],
+        /synthetic\.json: categories must be a list/u,
+      ],
+      ['of other photos', [other, '--gt', panopticJson], /none of its 2 annotated images is among the 1 photos/u],
+      ['without a PNG', [imageFolder, '--gt', half], /gone\.png": no such file/u],
+      [
+        'of photos that are shrunk',
+        [imageFolder, '--gt', panopticJson, '--set', 'photos.maxSide=48'],
+        /has 96 x 64 pixels, photo .* 48 x 32; .*--set photos\.maxSide=0/u,
+      ],
+    ] as const) {
+      const out = join(root, `gt ${name}`);
+      const { code, stderr } = await u2seg(['fit', ...args, '--out', out, ...quick]);
+      expect(code, name).toBe(1);
+      expect(stderr).toMatch(sentence);
+      expect(await readdir(join(out, 'stages')), name).toEqual(['images']);
+    }
+  }, 120_000);
 });
 
 describe('wrong use', () => {

@@ -1,42 +1,16 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeSyntheticDataset } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { u2seg } from './run-cli.ts';
-
-const settings = [
-  'backbone.size=64',
-  'clustering.k=3',
-  'semantics.steps=120',
-  'semantics.clusters=5',
-  'semantics.batchSize=4',
-  'semantics.maxSide=64',
-  'train.iterations=4',
-  'train.batchSize=2',
-  'train.checkpointEvery=2',
-  'train.shortestEdge=64',
-  'train.maxSize=96',
-  'predict.scales=[1]',
-  'predict.shortestEdge=64',
-  'predict.maxSize=96',
-  'rounds.count=1',
-  'rounds.iterations=2',
-].flatMap((setting) => ['--set', setting]);
+import { smallRun } from './small-run.ts';
 
 let root: string;
 let args: readonly string[];
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'u2seg-resume-'));
-  // more than one partition of photos
-  const { imageFolder, panopticJson } = await writeSyntheticDataset(join(root, 'scenes'), {
-    count: 18,
-    seed: 5,
-    height: 64,
-    width: 96,
-  });
-  args = ['fit', imageFolder, '--gt', panopticJson, '--json', '--workers', '1', ...settings];
+  args = await smallRun(root);
 });
 
 /** Where to kill: when this much of the JSON events was printed. One for each stage. */

@@ -14,14 +14,18 @@ export interface CliOptions {
   /** Kills the process when a line of its output matches. */
   readonly killWhen?: RegExp;
   readonly cwd?: string;
+  /** Words before the command, for example those that take root's privileges away. */
+  readonly before?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs the built command as a user would. */
 export function u2seg(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [bin, ...args], {
+    const [command, ...words] = [...(options.before ?? []), process.execPath, bin, ...args] as [string, ...string[]];
+    const child = spawn(command, words, {
       cwd: options.cwd,
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     });
     let stdout = '';
     let stderr = '';

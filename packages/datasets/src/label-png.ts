@@ -1,9 +1,8 @@
 /** Label maps as PNG files: COCO panoptic ids in RGB, and class labels in one channel. */
-import { assertInteger, assertLength, U2SegError } from '@u2seg/core';
+import { assertInteger, assertLength, U2SegError, writeFileAtomic } from '@u2seg/core';
 import { decodePngSamples } from './png-decode.ts';
 import { encodePngSamples } from './png-encode.ts';
 import { type ImageSource, nameOfSource, readSource } from './read-source.ts';
-import { writeAtomic } from './write-atomic.ts';
 
 /** Segment ids of one image, as COCO panoptic stores them. */
 export interface PanopticMap {
@@ -78,7 +77,7 @@ export async function encodePanopticPng(map: PanopticMap): Promise<Uint8Array> {
  * @throws U2SegError `shape-mismatch`, `out-of-range`, `io`
  */
 export async function writePanopticPng(path: string, map: PanopticMap): Promise<void> {
-  await writeAtomic(path, await encodePanopticPng(map));
+  await writeFileAtomic(path, await encodePanopticPng(map));
 }
 
 /**
@@ -130,7 +129,7 @@ export async function encodeLabelPng(map: LabelMap, options: LabelPngOptions = {
  * @throws U2SegError `shape-mismatch`, `out-of-range`, `io`
  */
 export async function writeLabelPng(path: string, map: LabelMap, options: LabelPngOptions = {}): Promise<void> {
-  await writeAtomic(path, await encodeLabelPng(map, options));
+  await writeFileAtomic(path, await encodeLabelPng(map, options));
 }
 
 /** Apart from its caller so that the loop sees one kind of array and stays fast. */

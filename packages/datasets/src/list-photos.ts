@@ -2,8 +2,8 @@
 import { constants } from 'node:fs';
 import { access, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { U2SegError } from '@u2seg/core';
-import { explainIoError, ioError, quoteName } from './read-source.ts';
+import { explainIoError, U2SegError } from '@u2seg/core';
+import { ioError, quoteName } from './read-source.ts';
 
 export interface ListPhotosOptions {
   /** Whether folders inside the folder are searched too. */

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { U2SegError, type ErrorCode } from '@u2seg/core';
+import { ioError as systemError, U2SegError } from '@u2seg/core';
 
 /** A file by path or `file:` URL, or its bytes. */
 export type ImageSource = string | URL | Uint8Array;
@@ -18,30 +18,9 @@ export function nameOfSource(source: ImageSource): string {
   return quoteName(typeof source === 'string' ? source : fileURLToPath(source));
 }
 
-const plainReasons: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  ENOENT: ['not-found', 'no such file'],
-  ENOTDIR: ['not-found', 'a part of the path is not a folder'],
-  EACCES: ['io', 'permission denied'],
-  EPERM: ['io', 'permission denied'],
-  ELOOP: ['io', 'too many symbolic links (a loop)'],
-  EISDIR: ['bad-format', 'it is a folder, not a file'],
-  ENOSPC: ['io', 'no space left on the disk'],
-  EROFS: ['io', 'the file system is read-only'],
-  ENAMETOOLONG: ['io', 'the name is too long'],
-};
-
-/** A sentence for a failed system call. */
-export function explainIoError(cause: unknown): string {
-  const code = (cause as NodeJS.ErrnoException | null)?.code ?? '';
-  return plainReasons[code]?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
-}
-
 /** Wraps a failed system call: who did what with which file, and why it failed. */
 export function ioError(doing: string, path: string, cause: unknown): U2SegError {
-  const code = (cause as NodeJS.ErrnoException | null)?.code ?? '';
-  return new U2SegError(plainReasons[code]?.[0] ?? 'io', `${doing} ${quoteName(path)}: ${explainIoError(cause)}.`, {
-    cause,
-  });
+  return systemError(`${doing} ${quoteName(path)}`, cause);
 }
 
 /**

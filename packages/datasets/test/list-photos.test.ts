@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listPhotos } from '@u2seg/datasets';
+import { asOrdinaryUser, ordinaryUid } from '@u2seg/testing';
 import { tempFolder } from './temp-folder.ts';
 
 const base = tempFolder();
@@ -14,6 +15,13 @@ function folderWith(...files: string[]): string {
     writeFileSync(join(folder, file), 'x');
   }
   return folder;
+}
+
+async function failure(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  return promise.then(
+    () => ({ code: 'none', message: '' }),
+    (error: { code: string; message: string }) => error,
+  );
 }
 
 const ids = (listing: { photos: readonly { id: string }[] }) => listing.photos.map(({ id }) => id);
@@ -85,14 +93,20 @@ describe('listPhotos', () => {
     expect(listing.skipped[0]!.reason).toBe('its name is not valid UTF-8');
   });
 
-  // root reads everything: there chmod denies nothing
-  it.skipIf(process.getuid?.() === 0)('goes on without a folder it may not read', async () => {
+  it.skipIf(ordinaryUid === undefined)('goes on without a folder it may not read', async () => {
     const folder = folderWith('a.jpg', 'locked/b.jpg');
+    chmodSync(base, 0o755);
+    chmodSync(folder, 0o755);
     chmodSync(join(folder, 'locked'), 0);
-    const listing = await listPhotos(folder);
+    const listing = await asOrdinaryUser(async () => listPhotos(folder));
+    const itself = await failure(asOrdinaryUser(async () => listPhotos(join(folder, 'locked'))));
     chmodSync(join(folder, 'locked'), 0o755);
     expect(ids(listing)).toEqual(['a.jpg']);
     expect(listing.skipped[0]!.reason).toBe('the folder cannot be read: permission denied');
+    expect(itself.code).toBe('io');
+    expect(itself.message.replaceAll(folder, '…')).toMatchInlineSnapshot(
+      `"listPhotos: cannot read the folder "…/locked": permission denied."`,
+    );
   });
 
   it('explains an empty, an absent and a wrong folder', async () => {

@@ -1,2 +1,3 @@
 export { dataRoot, golden, GoldenFolder, goldenRoot, type GoldenTensor } from './goldens.ts';
 export type { Tolerance } from './matchers.ts';
+export { asOrdinaryUser, boundByPermissions, ordinaryUid } from './ordinary-user.ts';

@@ -60,7 +60,7 @@ export async function downloadFile(address: string, path: string, options: Downl
     let done = start;
     try {
       for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-        await file.write(chunk);
+        await file.writeFile(chunk);
         done += chunk.byteLength;
         timer.refresh();
         options.onProgress?.({ stage: 'download', done, ...(total === undefined ? {} : { total }), unit: 'bytes' });

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { U2SegError } from '@u2seg/core';
+import { explainIoError, U2SegError } from '@u2seg/core';
 import { meanAndDeviation } from '../experiments/mean-and-deviation.ts';
 import { differences } from '../pipeline/run-directory.ts';
 import { UsageError } from '../usage-error.ts';
@@ -64,11 +64,7 @@ async function readSummary(path: string): Promise<Summary> {
   try {
     value = JSON.parse(await readFile(file, 'utf8')) as typeof value;
   } catch (cause) {
-    throw new U2SegError(
-      'not-found',
-      `${file}: no summary can be read there: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    );
+    throw new U2SegError('not-found', `${file}: no summary can be read there: ${explainIoError(cause)}.`, { cause });
   }
   if (value.format !== 'u2seg-summary/1' || value.config === undefined) {
     throw new U2SegError('bad-format', `${file}: format must be u2seg-summary/1, got ${JSON.stringify(value.format)}.`);

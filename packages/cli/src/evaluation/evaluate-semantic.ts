@@ -1,7 +1,7 @@
 /** Folders of label PNGs, matched by file name without its ending. */
 import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
+import { ioError, U2SegError } from '@u2seg/core';
 import { readLabelPng } from '@u2seg/datasets';
 import {
   cityscapes19,
@@ -196,11 +196,7 @@ async function pairFiles(
 
 async function pngsOf(folder: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder).catch((cause: unknown) => {
-    throw new U2SegError(
-      'not-found',
-      `${folder}: cannot be listed: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    );
+    throw ioError(`${folder}: cannot be listed`, cause);
   });
   const files = entries.filter((entry) => extname(entry).toLowerCase() === '.png').sort();
   if (files.length === 0) throw new U2SegError('not-found', `${folder}: holds no label PNG.`);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { U2SegError } from '@u2seg/core';
+import { ioError, U2SegError } from '@u2seg/core';
 import type { ClusterMapping, MatchingProtocol } from '@u2seg/metrics';
 import type { MetricTable } from '../pipeline/metric-tables.ts';
 
@@ -33,16 +33,12 @@ export interface Evaluation {
   readonly mappings?: readonly ClusterMapping[];
 }
 
-/** @throws U2SegError `not-found` naming the file */
+/** @throws U2SegError `not-found` or `io` naming the file */
 export async function bytesOf(path: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (cause) {
-    throw new U2SegError(
-      'not-found',
-      `${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    );
+    throw ioError(`${path}: cannot be read`, cause);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Ninth stage: proposals, pseudo-labels and predictions against the ground truth, where there is one. */
-import { rleArea, rleBbox, U2SegError, type OnProgress } from '@u2seg/core';
+import { rleArea, rleBbox, type OnProgress } from '@u2seg/core';
 import {
   ClusteredInstanceEvaluator,
   CocoAccumulator,
@@ -74,12 +74,6 @@ export async function evaluateRun(
   tables: ScoredTables,
   onProgress: OnProgress,
 ): Promise<RunMetrics> {
-  if (truth.photos.length === 0) {
-    throw new U2SegError(
-      'not-found',
-      `${truth.path}: none of its ${truth.unmatched} annotated images is among the ${index.photos.length} photos (they are matched by file name).`,
-    );
-  }
   const accumulators = Object.keys(tables.masks).map(
     (name) =>
       [
@@ -152,12 +146,6 @@ export async function evaluateRun(
     }
     const row = index.photos[photo]!;
     const one = await truth.load(photo);
-    if (one.map.height !== row.height || one.map.width !== row.width) {
-      throw new U2SegError(
-        'shape-mismatch',
-        `${truth.path}: ${one.annotation.fileName} has ${one.map.width} x ${one.map.height} pixels, photo ${row.path} ${row.width} x ${row.height}; photos.maxSide must be 0 or not below the photos' size to score them.`,
-      );
-    }
     const instances = instancesOf(one, truth);
     const image = { id: photo, height: row.height, width: row.width, fileName: one.annotation.fileName };
     const agnostic = groundTruthFrom(

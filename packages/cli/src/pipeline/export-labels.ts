@@ -37,28 +37,32 @@ export async function exportLabels(
     categories: clusterCategories(clusters.things, clusters.stuff),
     info: { description: `u2seg ${name}: clusters found without labels`, version: '1' },
   });
-  let id = 0;
-  for (let p = 0; p < partitions; p += 1) {
-    const groups = byPhoto(await segments.read(p));
-    for (const { image_id: photo, path, height, width } of photosOf(index, p)) {
-      id += 1;
-      const rows = groups.get(photo) ?? [];
-      await writer.write(
-        { id, fileName: path, height, width },
-        {
-          ids: paint(rows, height * width),
-          segments: rows.map((row) => ({
-            id: row.segment_id,
-            categoryId: row.is_thing ? row.cluster_id + 1 : clusters.things + row.cluster_id + 1,
-            isThing: row.is_thing,
-            score: row.score,
-          })),
-        },
-      );
-      onProgress({ stage: `write ${name}`, done: id, total: index.photos.length, unit: 'photos' });
+  try {
+    let id = 0;
+    for (let p = 0; p < partitions; p += 1) {
+      const groups = byPhoto(await segments.read(p));
+      for (const { image_id: photo, path, height, width } of photosOf(index, p)) {
+        id += 1;
+        const rows = groups.get(photo) ?? [];
+        await writer.write(
+          { id, fileName: path, height, width },
+          {
+            ids: paint(rows, height * width),
+            segments: rows.map((row) => ({
+              id: row.segment_id,
+              categoryId: row.is_thing ? row.cluster_id + 1 : clusters.things + row.cluster_id + 1,
+              isThing: row.is_thing,
+              score: row.score,
+            })),
+          },
+        );
+        onProgress({ stage: `write ${name}`, done: id, total: index.photos.length, unit: 'photos' });
+      }
     }
+    await writer.finish();
+  } finally {
+    await writer.discard();
   }
-  await writer.finish();
   await writeFileAtomic(stamp, inputsHash);
 }
 

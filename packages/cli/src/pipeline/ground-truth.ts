@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import type { Rle } from '@u2seg/core';
-import { masksOfIds, readPanopticPng, type PanopticMap } from '@u2seg/datasets';
+import { availableParallelism } from 'node:os';
+import { ioError, U2SegError, type Rle } from '@u2seg/core';
+import { masksOfIds, readImageHeader, readPanopticPng, type PanopticMap } from '@u2seg/datasets';
 import { readPanopticJson, type PanopticAnnotation, type PanopticCategory } from '@u2seg/metrics';
 import type { PipelineConfig } from './config.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import { scoredCategories, semanticClassesOf, type SemanticClasses } from './scored-classes.ts';
 import { hashFile } from './hash.ts';
+import { mapOrdered } from './map-ordered.ts';
 
 /** Ground truth of one photo. */
 export interface PhotoTruth {
@@ -37,16 +39,21 @@ export interface GroundTruth {
 }
 
 /**
- * Opens a COCO panoptic JSON; its PNG files lie in the folder of the same name beside it, as COCO ships them.
+ * Opens a COCO panoptic JSON; its PNG files lie in the folder of the same name beside it, as COCO ships them. The header of every
+ * PNG is read, so that a mistake shows before the hours of work and not after them.
  *
- * @throws U2SegError `not-found`, `bad-format` naming file, record and field
+ * @throws U2SegError `not-found` for a file, or when no annotated image is among the photos; `bad-format` naming file, record and
+ *   field; `shape-mismatch` for a PNG of another size than its photo
  */
 export async function openGroundTruth(
   path: string,
   index: PhotoIndex,
   classes: PipelineConfig['evaluate']['classes'] = 'given',
 ): Promise<GroundTruth> {
-  const dataset = readPanopticJson(path, new Uint8Array(await readFile(path)));
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw ioError(`${path}: the ground truth cannot be read`, cause);
+  });
+  const dataset = readPanopticJson(path, new Uint8Array(bytes));
   const folder = join(dirname(path), basename(path, extname(path)));
   const byPath = new Map(index.photos.map(({ path: name }, i) => [name, i]));
   const byName = new Map<string, number | undefined>();
@@ -61,6 +68,13 @@ export async function openGroundTruth(
     if (photo === undefined) unmatched += 1;
     else found.set(photo, annotation);
   }
+  if (found.size === 0) {
+    throw new U2SegError(
+      'not-found',
+      `${path}: none of its ${unmatched} annotated images is among the ${index.photos.length} photos (they are matched by file name).`,
+    );
+  }
+  await checkSizes(path, folder, index, found);
   const scored = scoredCategories(dataset.categories, classes);
   return {
     path,
@@ -78,4 +92,24 @@ export async function openGroundTruth(
       return { map, annotation: { ...annotation, segments }, masks: masksOfIds(map), fileCategories };
     },
   };
+}
+
+async function checkSizes(
+  path: string,
+  folder: string,
+  index: PhotoIndex,
+  annotations: ReadonlyMap<number, PanopticAnnotation>,
+): Promise<void> {
+  const headers = mapOrdered(annotations, 2 * availableParallelism(), async ([photo, { fileName }]) => ({
+    photo: index.photos[photo]!,
+    fileName,
+    png: await readImageHeader(join(folder, fileName)),
+  }));
+  for await (const { photo, fileName, png } of headers) {
+    if (png.height === photo.height && png.width === photo.width) continue;
+    throw new U2SegError(
+      'shape-mismatch',
+      `${path}: ${fileName} has ${png.width} x ${png.height} pixels, photo ${photo.path} ${photo.width} x ${photo.height}; photos.maxSide must be 0 or not below the photos' size to score them (--set photos.maxSide=0).`,
+    );
+  }
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { explainIoError } from '@u2seg/core';
 import { z } from 'zod';
 import { UsageError } from '../usage-error.ts';
 import { pipelineSchema, type PipelineConfig, type PresetName } from './config.ts';
@@ -47,7 +48,7 @@ async function readConfigFile(path: string): Promise<ConfigOverrides> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UsageError(`${path}: the configuration cannot be read: ${messageOf(cause)}.`, { cause });
+    throw new UsageError(`${path}: the configuration cannot be read: ${explainIoError(cause)}.`, { cause });
   }
   let value: unknown;
   try {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { U2SegError } from '@u2seg/core';
+import { ioError, U2SegError } from '@u2seg/core';
 import { loadStateDict, PanopticCascadeModel, stateDict, type DetectorConfig } from '@u2seg/heads';
 import { readSafetensors, writeFileAtomic, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
 
@@ -43,11 +43,7 @@ async function readModelFile(
   path: string,
 ): Promise<{ readonly info: ModelInfo; readonly tensors: Map<string, NamedTensor> }> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new U2SegError(
-      'not-found',
-      `${path}: the model cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    );
+    throw ioError(`${path}: the model cannot be read`, cause);
   });
   const { tensors, metadata } = readSafetensors(new Uint8Array(bytes), path);
   if (metadata.get('format') !== format) {

@@ -1,6 +1,6 @@
 /** Second stage: dense features, class-agnostic proposals and their descriptors, photo by photo. */
 import { availableParallelism } from 'node:os';
-import { rleToString, U2SegError, type BackboneInfo, type MaskProposal, type OnProgress } from '@u2seg/core';
+import { ioError, rleToString, U2SegError, type BackboneInfo, type MaskProposal, type OnProgress } from '@u2seg/core';
 import {
   embeddingsTable,
   featuresTable,
@@ -164,11 +164,7 @@ export async function componentHashes(...paths: readonly (string | undefined)[])
     paths.map(async (path) => {
       if (path === undefined) return null;
       return hashFile(path).catch((cause: unknown) => {
-        throw new U2SegError(
-          'not-found',
-          `component ${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-          { cause },
-        );
+        throw ioError(`component ${path}: cannot be read`, cause);
       });
     }),
   );

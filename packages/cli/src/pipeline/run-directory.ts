@@ -1,7 +1,7 @@
 /** The folder of a run: who it belongs to, what it was configured with, which stages are done. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { U2SegError } from '@u2seg/core';
+import { ioError, U2SegError } from '@u2seg/core';
 import { readJsonFile, writeFileAtomic } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
@@ -45,11 +45,7 @@ export class RunDirectory {
   static async open(folder: string, photos: string, config: PipelineConfig, shard?: Shard): Promise<RunDirectory> {
     const root = resolve(folder);
     await mkdir(root, { recursive: true }).catch((cause: unknown) => {
-      throw new U2SegError(
-        'io',
-        `${folder}: the folder cannot be made: ${cause instanceof Error ? cause.message : String(cause)}.`,
-        { cause },
-      );
+      throw ioError(`${folder}: the folder cannot be made`, cause);
     });
     const release = await lockRun(root, shard);
     try {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
+import { ioError, U2SegError } from '@u2seg/core';
 import type { Shard } from './shards.ts';
 
 /** Keeps a second process out of a run folder; call it to let others in. */
@@ -46,11 +46,7 @@ async function takeLock(folder: string, name: string): Promise<ReleaseLock> {
       return async () => rm(path, { force: true });
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw new U2SegError(
-          'io',
-          `${folder}: cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`,
-          { cause },
-        );
+        throw ioError(`${folder}: cannot be written`, cause);
       }
     }
     const holder = await readHolder(path);

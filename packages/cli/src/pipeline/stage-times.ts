@@ -34,12 +34,21 @@ export class StageTimes {
 
   async measure<T>(stage: string, work: () => Promise<T>): Promise<T> {
     const started = this.#now();
-    try {
-      return await work();
-    } finally {
+    const stop = (): void => {
       this.#seconds[stage] = (this.#seconds[stage] ?? 0) + (this.#now() - started) / 1000;
-      await this.save();
+    };
+    let value: T;
+    try {
+      value = await work();
+    } catch (cause) {
+      stop();
+      // What went wrong is worth more than the times, which a full disk would refuse as well.
+      await this.save().catch(() => undefined);
+      throw cause;
     }
+    stop();
+    await this.save();
+    return value;
   }
 
   async save(): Promise<void> {

@@ -156,8 +156,13 @@ export class LabelWriter {
       ['annotations', this.#instances],
     ]);
     const images = this.#images.count;
-    for (const file of [this.#images, this.#panoptic, this.#instances]) await file.remove();
+    await this.discard();
     return { ...paths, images };
+  }
+
+  /** Lets go of what {@link finish} did not write; PNGs stay. For a writer that is not to be finished. */
+  async discard(): Promise<void> {
+    for (const file of [this.#images, this.#panoptic, this.#instances]) await file.remove();
   }
 
   #paths(): Omit<WrittenLabels, 'images'> {
@@ -248,7 +253,7 @@ class JsonLines {
 
   async add(record: object): Promise<void> {
     try {
-      await this.#file!.write(`${JSON.stringify(record)}\n`);
+      await this.#file!.writeFile(`${JSON.stringify(record)}\n`);
     } catch (cause) {
       throw ioError('LabelWriter: cannot write', this.path, cause);
     }
@@ -277,17 +282,17 @@ async function writeDocument(
   try {
     const file = await open(partial, 'w');
     try {
-      await file.write(JSON.stringify(head).slice(0, -1));
+      await file.writeFile(JSON.stringify(head).slice(0, -1));
       for (const [name, records] of lists) {
-        await file.write(`,\n${JSON.stringify(name)}: [`);
+        await file.writeFile(`,\n${JSON.stringify(name)}: [`);
         let separator = '\n';
         for await (const line of records.lines()) {
-          await file.write(`${separator}${line}`);
+          await file.writeFile(`${separator}${line}`);
           separator = ',\n';
         }
-        await file.write('\n]');
+        await file.writeFile('\n]');
       }
-      await file.write('}\n');
+      await file.writeFile('}\n');
       await file.sync();
     } finally {
       await file.close();

@@ -9,11 +9,11 @@ import {
   rleBbox,
   rleToString,
   U2SegError,
+  writeFileAtomic,
 } from '@u2seg/core';
 import { encodeJpeg, encodePng } from '../encode-image.ts';
 import { encodePanopticPng } from '../label-png.ts';
 import { quoteName } from '../read-source.ts';
-import { writeAtomic } from '../write-atomic.ts';
 import { generateScene, type Scene, sceneCategories, sceneDefaults, type SceneOptions } from './generate-scene.ts';
 
 export interface SyntheticDatasetOptions extends SceneOptions {
@@ -66,8 +66,11 @@ export async function writeSyntheticDataset(
     const fileName = `${name}.${format === 'jpeg' ? 'jpg' : 'png'}`;
     const scene = generateScene(deriveSeed(seed, 'synthetic', i), config);
     const bytes = format === 'jpeg' ? await encodeJpeg(scene.image, { quality: 92 }) : await encodePng(scene.image);
-    await writeAtomic(join(folder, 'images', fileName), bytes);
-    await writeAtomic(join(folder, 'annotations', 'panoptic', `${name}.png`), await encodePanopticPng(scene.panoptic));
+    await writeFileAtomic(join(folder, 'images', fileName), bytes);
+    await writeFileAtomic(
+      join(folder, 'annotations', 'panoptic', `${name}.png`),
+      await encodePanopticPng(scene.panoptic),
+    );
     images.push({ id, file_name: fileName, height, width, license: 1 });
     const described = describeSegments(scene);
     panoptic.push({ image_id: id, file_name: `${name}.png`, segments_info: described.map(({ info }) => info) });
@@ -96,8 +99,8 @@ export async function writeSyntheticDataset(
     instancesJson: join(folder, 'annotations', 'instances.json'),
     images: count,
   };
-  await writeAtomic(result.panopticJson, JSON.stringify({ ...head, annotations: panoptic, categories }));
-  await writeAtomic(
+  await writeFileAtomic(result.panopticJson, JSON.stringify({ ...head, annotations: panoptic, categories }));
+  await writeFileAtomic(
     result.instancesJson,
     JSON.stringify({ ...head, annotations: instances, categories: categories.filter(({ isthing }) => isthing === 1) }),
   );
@@ -116,7 +119,7 @@ async function claimFolder(folder: string, config: string): Promise<void> {
       `writeSyntheticDataset: ${quoteName(folder)} holds ${holds}; name an empty folder.`,
     );
   }
-  await writeAtomic(claim, config);
+  await writeFileAtomic(claim, config);
 }
 
 interface DescribedSegment {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { z } from 'zod';
-import { readJsonFile, writeFileAtomic } from '../atomic-file.ts';
+import { readJsonFile } from '../json-file.ts';
 import { decodeTable, encodeTable, type TableType } from './table.ts';
 
 /** What stands in a finished table's `manifest.json`. */

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ioError } from '@u2seg/core';
 import protobuf from 'protobufjs/light.js';
 import { encodeTfRecord } from './tf-record.ts';
 
@@ -45,10 +46,17 @@ export async function openEventWriter(
   const { handle, path } = await createFile(folder, now());
   const write = async (event: Record<string, unknown>): Promise<void> => {
     const message = eventType.create({ wallTime: now() / 1000, ...event });
-    await handle.write(encodeTfRecord(eventType.encode(message).finish()));
+    await handle.writeFile(encodeTfRecord(eventType.encode(message).finish())).catch((cause: unknown) => {
+      throw ioError(`${path}: could not be written`, cause);
+    });
   };
-  await write({ fileVersion: 'brain.Event:2' });
-  await write({ step, sessionLog: { status: sessionStart } });
+  try {
+    await write({ fileVersion: 'brain.Event:2' });
+    await write({ step, sessionLog: { status: sessionStart } });
+  } catch (cause) {
+    await handle.close();
+    throw cause;
+  }
   return {
     path,
     scalars: async (at, values) =>

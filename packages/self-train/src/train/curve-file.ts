@@ -1,4 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
+import { ioError } from '@u2seg/core';
 import { writeFileAtomic } from '@u2seg/interchange';
 
 /** One optimizer step of a training run. Holds no times: the same seed writes the same bytes. */
@@ -12,9 +13,11 @@ export interface CurvePoint {
   readonly losses: Readonly<Record<string, number>>;
 }
 
-/** Adds a line to a curve file. */
+/** Adds a line to a curve file. @throws U2SegError `io` */
 export async function appendCurve(path: string, point: CurvePoint): Promise<void> {
-  await appendFile(path, `${JSON.stringify(point)}\n`);
+  await appendFile(path, `${JSON.stringify(point)}\n`).catch((cause: unknown) => {
+    throw ioError(`${path}: could not be written`, cause);
+  });
 }
 
 /** Points of a curve file up to `lastIteration`; a line cut off by a killed run is left out. Empty without a file. */
