@@ -1,4 +1,4 @@
-import { decodeMask, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { decodeMask, encodeMask, rleBbox, rleIou, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { proposeObjects } from '../src/index.ts';
@@ -77,11 +77,45 @@ describe('proposeObjects', () => {
     );
   });
 
+  it('ranks the region a cut agrees with first', () => {
+    const image = picture(96, 128, (y, x) =>
+      inside(y, x, 16, 16, 32) ? [220, 30, 30] : inside(y, x, 48, 80, 32) ? [30, 30, 220] : [120, 160, 110],
+    );
+    const features = meanColours(image, 12, 16);
+    for (const [top, left] of [
+      [16, 16],
+      [48, 80],
+    ] as const) {
+      const data = new Uint8Array(96 * 128);
+      for (let y = top; y < top + 32; y += 1) data.fill(1, y * 128 + left, y * 128 + left + 32);
+      const mask = encodeMask({ data, height: 96, width: 128 });
+      const cut = { mask, bboxXywh: rleBbox(mask), area: 1024, score: 1 };
+      const [first] = proposeObjects(image, features, { cuts: [cut] });
+      expect(rleIou(first!.mask, mask)).toBeGreaterThan(0.8);
+      expect(first!.details.agreement).toBeGreaterThan(0.8);
+    }
+  });
+
+  it('keeps regions apart by maxOverlap', () => {
+    const image = picture(60, 80, (y, x) => [(x * 3) % 256, (y * 4) % 256, (Math.floor(x / 9) * 60) % 256]);
+    const found = proposeObjects(image, meanColours(image, 6, 8), { maxOverlap: 0.3, maxPixels: 60 * 80 });
+    expect(found.length).toBeGreaterThan(1);
+    // Filled holes may add a little overlap.
+    found.forEach((one, i) =>
+      found.slice(0, i).forEach((other) => expect(rleIou(one.mask, other.mask)).toBeLessThan(0.4)),
+    );
+  });
+
   it('refuses what makes no sense', () => {
     const image = picture(16, 16, () => [0, 0, 0]);
     const features = meanColours(image, 2, 2);
     expect(() => proposeObjects(image, features, { maxObjects: -1 })).toThrow(/maxObjects/u);
     expect(() => proposeObjects(image, features, { maxOverlap: 2 })).toThrow(/maxOverlap/u);
     expect(() => proposeObjects(image, { ...features, dim: 2 })).toThrow(/features\.data/u);
+    const mask = encodeMask({ data: new Uint8Array(4), height: 2, width: 2 });
+    const cuts = [{ mask, bboxXywh: [0, 0, 0, 0] as const, area: 0, score: 1 }];
+    expect(() => proposeObjects(image, features, { cuts })).toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: proposeObjects: cuts[0].mask must be [16, 16] as the image, got [2, 2].]`,
+    );
   });
 });

@@ -32,12 +32,14 @@ const backbone = z.strictObject({
 });
 
 const proposals = z.strictObject({
-  /** `objects`: regions of a merge tree, more recall and less precision; `maskcut`, `maskcut-reference`: CutLER's iterated cut, ours and to the letter; `tokencut`: one cut. */
+  /** `objects`: regions of merge trees, ranked by contour, contrast and agreement with MaskCut's masks; `maskcut`, `maskcut-reference`: CutLER's iterated cut, ours and to the letter; `tokencut`: one cut. */
   method: z.enum(['maskcut', 'objects', 'maskcut-reference', 'tokencut']),
   /** Edge threshold on cosine similarity. */
   tau: z.number().min(-1).max(1),
   /** Most masks of a photo (N). */
   maxMasks: positive,
+  /** `objects`: masks MaskCut finds first, for the regions to agree with; 0 for none. */
+  maxCuts: z.number().int().min(0),
   crf: z.boolean(),
   /** Seconds a photo may take before it is left out and listed; 0 for no limit. Makes results depend on the machine. */
   secondsPerPhoto: z.number().min(0),

@@ -6,7 +6,15 @@ const tiny: PipelineConfig = {
   seed: 0,
   photos: { recursive: true, maxPixels: 100_000_000, maxSide: 1024, limit: 0, colourProfile: 'ignore' },
   backbone: { name: 'embedded', size: 320, embedding: 'mask-mean' },
-  proposals: { method: 'maskcut', tau: 0.3, maxMasks: 8, crf: true, secondsPerPhoto: 0, acceptBroken: false },
+  proposals: {
+    method: 'objects',
+    tau: 0.3,
+    maxMasks: 100,
+    maxCuts: 8,
+    crf: true,
+    secondsPerPhoto: 0,
+    acceptBroken: false,
+  },
   clustering: { k: 10, engine: 'auto', mode: 'default', maxIterations: 100, redos: 3 },
   semantics: {
     method: 'stego',
@@ -62,7 +70,15 @@ const paper: PipelineConfig = {
   seed: 0,
   photos: { recursive: true, maxPixels: 100_000_000, maxSide: 0, limit: 0, colourProfile: 'ignore' },
   backbone: { name: 'dino-vitb8', size: 480, embedding: 'crop-cls' },
-  proposals: { method: 'maskcut', tau: 0.15, maxMasks: 3, crf: true, secondsPerPhoto: 0, acceptBroken: false },
+  proposals: {
+    method: 'maskcut',
+    tau: 0.15,
+    maxMasks: 3,
+    maxCuts: 0,
+    crf: true,
+    secondsPerPhoto: 0,
+    acceptBroken: false,
+  },
   clustering: { k: 800, engine: 'auto', mode: 'reference', maxIterations: 100, redos: 1 },
   semantics: {
     method: 'stego',

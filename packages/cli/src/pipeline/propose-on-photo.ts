@@ -14,9 +14,11 @@ import {
   maskCutReference,
   proposeMasks,
   proposeObjects,
+  proposeObjectsDefaults,
   referenceAnnotations,
   resizeNearest,
   tokenCut,
+  type ProposeMasksOptions,
 } from '@u2seg/maskcut';
 import type { PipelineConfig } from './config.ts';
 import { loadComponent } from './open-backbone.ts';
@@ -30,10 +32,25 @@ export type Propose = (
   settings: ProposalSettings,
 ) => readonly MaskProposal[] | Promise<readonly MaskProposal[]>;
 
+const withoutCrf: ProposeMasksOptions = { crfKernels: [], minCrfIou: 0 };
+
 const methods: Readonly<Record<ProposalSettings['method'], Propose>> = {
   maskcut: (image, features, { tau, maxMasks, crf }) =>
-    proposeMasks(image, features, { tau, maxMasks, ...(crf ? {} : { crfKernels: [], minCrfIou: 0 }) }),
-  objects: (image, features, { maxMasks }) => proposeObjects(image, features, { maxObjects: maxMasks }),
+    proposeMasks(image, features, { tau, maxMasks, ...(crf ? {} : withoutCrf) }),
+  objects: (image, features, { tau, maxMasks, maxCuts, crf }) =>
+    proposeObjects(image, features, {
+      maxObjects: maxMasks,
+      cuts:
+        maxCuts === 0
+          ? []
+          : proposeMasks(image, features, {
+              tau,
+              maxMasks: maxCuts,
+              // Regions are found on as many pixels.
+              maxCrfPixels: proposeObjectsDefaults.maxPixels,
+              ...(crf ? {} : withoutCrf),
+            }),
+    }),
   'maskcut-reference': (image, features, { tau, maxMasks, crf }) =>
     asReference(
       image,

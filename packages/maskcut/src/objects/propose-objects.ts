@@ -3,8 +3,10 @@ import {
   assertInRange,
   assertInteger,
   assertPatchFeatures,
+  decodeMask,
   encodeMask,
   rleBbox,
+  U2SegError,
   type MaskProposal,
   type PatchFeatures,
   type RgbImage,
@@ -14,6 +16,7 @@ import { workingImage } from '../working-image.ts';
 import { blurred, boundaryStrength, opponentPlanes } from './boundary-map.ts';
 import { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './object-score.ts';
 import { regionGraph } from './region-graph.ts';
+import { agreementOf, leavesOf, setIou } from './region-sets.ts';
 import { regionTree, type MergeWeights, type RegionTree } from './region-tree.ts';
 import { watershed } from './watershed.ts';
 
@@ -31,16 +34,22 @@ export interface ProposeObjectsOptions {
   /** One hierarchy of regions for each entry. */
   readonly hierarchies?: readonly MergeWeights[];
   readonly scorer?: ObjectScorer;
+  /** Masks of the same photo found another way, as by {@link proposeMasks}: regions that agree with one rank higher. */
+  readonly cuts?: readonly MaskProposal[];
 }
 
 export const proposeObjectsDefaults: Required<ProposeObjectsOptions> = {
   maxObjects: 100,
   maxPixels: 320 * 240,
-  minAreaRatio: 0.001,
+  minAreaRatio: 0.002,
   maxAreaRatio: 0.9,
-  maxOverlap: 0.7,
-  hierarchies: [{ edge: 1, colour: 0.1, feature: 0.1, size: 0.3 }],
+  maxOverlap: 0.5,
+  hierarchies: [
+    { edge: 1, colour: 0.1, feature: 0.1, size: 0.3 },
+    { edge: 0.3, colour: 0.3, feature: 0.3, size: 0.3 },
+  ],
   scorer: defaultObjectScore,
+  cuts: [],
 };
 
 /** A proposal with the evidence its score was made from. */
@@ -56,9 +65,11 @@ interface Candidate {
 }
 
 /**
- * Proposes class-agnostic objects at every size, for features too weak for {@link proposeMasks}: regions of a watershed are
- * merged into a tree by the edge between them, their colours and their features; every node is a candidate, scored by what
- * speaks for an object, and the best that do not repeat each other are returned.
+ * Proposes class-agnostic objects at every size, for features too weak for {@link proposeMasks} alone:
+ *
+ * 1. a watershed's regions are merged into trees, by the edge between them, their colours and their features;
+ * 2. every node is a candidate, scored by what speaks for an object and by its agreement with `cuts`;
+ * 3. the best that do not repeat each other are returned, their holes filled.
  *
  * Proposals may overlap. The features may come from a resized copy: the grid is stretched over the whole photo.
  *
@@ -78,31 +89,48 @@ export function proposeObjects(
   assertInRange('proposeObjects: maxOverlap', settings.maxOverlap, 0, 1);
   const work = workingImage(image, settings.maxPixels);
   const { height, width } = work;
+  const cuts = settings.cuts.map(({ mask, score }, k) => {
+    if (mask.height !== image.height || mask.width !== image.width) {
+      throw new U2SegError(
+        'shape-mismatch',
+        `proposeObjects: cuts[${k}].mask must be [${image.height}, ${image.width}] as the image, got [${mask.height}, ${mask.width}].`,
+      );
+    }
+    return { mask: resizeNearest(decodeMask(mask).data, mask.height, mask.width, height, width), weight: score };
+  });
   const planes = opponentPlanes(work);
   const strength = boundaryStrength(planes, height, width);
   let mean = 1e-6;
   for (const value of strength) mean += value / strength.length;
   const regions = watershed(blurred(strength, height, width, 1), height, width, 4 * mean);
-  const graph = regionGraph(regions, planes, strength, features, height, width);
+  const graph = regionGraph(regions, planes, strength, mean, features, height, width);
   const trees = settings.hierarchies.map((weights) => regionTree(graph, weights));
   const candidates: Candidate[] = [];
   trees.forEach((tree, t) => {
+    const agreement = agreementOf(tree, regions.labels, cuts);
     for (let node = 0; node < tree.nodes - 1; node += 1) {
-      const details = evidenceOf(tree, node, height * width, mean);
-      if (details.areaRatio < settings.minAreaRatio || details.areaRatio > settings.maxAreaRatio) continue;
+      const areaRatio = tree.area[node]! / (height * width);
+      if (areaRatio < settings.minAreaRatio || areaRatio > settings.maxAreaRatio) continue;
+      const details = evidenceOf(tree, node, areaRatio, mean, agreement[node]!);
       const score = Math.min(1, Math.max(0, settings.scorer(details)));
       if (score > 0) candidates.push({ tree: t, node, score, details });
     }
   });
   candidates.sort((a, b) => b.score - a.score || a.tree - b.tree || a.node - b.node);
-  const kept: { mask: Uint8Array; area: number }[] = [];
+  const kept: { leaves: Uint8Array; area: number }[] = [];
   const proposals: ObjectProposal[] = [];
   for (const { tree, node, score, details } of candidates) {
     if (proposals.length >= settings.maxObjects) break;
-    const mask = fillHoles(maskOf(trees[tree]!, node, regions.labels), height, width);
-    const area = areaOf(mask);
-    if (kept.some((other) => overlap(mask, area, other.mask, other.area) > settings.maxOverlap)) continue;
-    kept.push({ mask, area });
+    const leaves = leavesOf(trees[tree]!, node);
+    const area = trees[tree]!.area[node]!;
+    const repeats = kept.some((one) => setIou(leaves, area, one.leaves, one.area, graph.area) > settings.maxOverlap);
+    if (repeats) continue;
+    kept.push({ leaves, area });
+    const mask = fillHoles(
+      Uint8Array.from(regions.labels, (leaf) => leaves[leaf]!),
+      height,
+      width,
+    );
     const full = resizeNearest(mask, height, width, image.height, image.width);
     const rle = encodeMask({ data: full, height: image.height, width: image.width });
     proposals.push({ mask: rle, bboxXywh: rleBbox(rle), area: areaOf(full), score, details });
@@ -110,7 +138,13 @@ export function proposeObjects(
   return proposals;
 }
 
-function evidenceOf(tree: RegionTree, node: number, pixels: number, mean: number): ObjectEvidence {
+function evidenceOf(
+  tree: RegionTree,
+  node: number,
+  areaRatio: number,
+  mean: number,
+  agreement: number,
+): ObjectEvidence {
   const area = tree.area[node]!;
   const contour = tree.contour[node]!;
   const rim = tree.rim[node]!;
@@ -119,33 +153,14 @@ function evidenceOf(tree: RegionTree, node: number, pixels: number, mean: number
   const end = tree.height[tree.parent[node]!]!;
   return {
     contourStrength: tree.contourStrength[node]! / Math.max(1, contour) / mean,
+    weakShare: tree.contourWeak[node]! / Math.max(1, contour),
     contrast: tree.contrast[node]!,
     featureContrast: tree.featureContrast[node]!,
     persistence: end > 0 ? 1 - tree.height[node]! / end : 0,
     borderShare: rim / Math.max(1, contour + rim),
-    areaRatio: area / pixels,
+    areaRatio,
     extent: area / ((x1 - x0 + 1) * (y1 - y0 + 1)),
     compactness: Math.min(1, (4 * Math.PI * area) / (outline * outline)),
+    agreement,
   };
-}
-
-/** [H, W], 1 on the leaves below a node. */
-function maskOf(tree: RegionTree, node: number, labels: Int32Array): Uint8Array {
-  const member = new Uint8Array(tree.leaves);
-  const stack = [node];
-  while (stack.length > 0) {
-    const at = stack.pop()!;
-    if (at < tree.leaves) member[at] = 1;
-    else stack.push(tree.children[2 * at]!, tree.children[2 * at + 1]!);
-  }
-  const mask = new Uint8Array(labels.length);
-  for (let i = 0; i < mask.length; i += 1) mask[i] = member[labels[i]!]!;
-  return mask;
-}
-
-function overlap(a: Uint8Array, areaA: number, b: Uint8Array, areaB: number): number {
-  if (Math.min(areaA, areaB) === 0) return 0;
-  let both = 0;
-  for (let i = 0; i < a.length; i += 1) both += a[i]! & b[i]!;
-  return both / (areaA + areaB - both);
 }

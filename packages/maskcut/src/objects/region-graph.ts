@@ -12,6 +12,8 @@ export interface Contact {
   readonly length: number;
   /** Sum of the boundary strength over these pairs. */
   readonly strength: number;
+  /** Pairs with no more than the image's mean boundary strength on either side. */
+  readonly weak: number;
 }
 
 /** Regions with what they look like and whom they touch. */
@@ -32,11 +34,12 @@ export interface RegionGraph {
   readonly contacts: readonly Map<number, Contact>[];
 }
 
-/** Measures the regions of an image. `planes` are those of `opponentPlanes`. */
+/** Measures the regions of an image. `planes` are those of `opponentPlanes`, `mean` is that of `strength`. */
 export function regionGraph(
   regions: Regions,
   planes: Float32Array,
   strength: Float32Array,
+  mean: number,
   features: PatchFeatures,
   height: number,
   width: number,
@@ -51,19 +54,23 @@ export function regionGraph(
   for (let r = 0; r < count; r += 1) box.set([width, height, -1, -1], 4 * r);
   const histogram = new Float32Array(count * histogramSize);
   const patches = Array.from({ length: count }, () => new Map<number, number>());
-  const contacts = Array.from({ length: count }, () => new Map<number, { length: number; strength: number }>());
+  const contacts = Array.from(
+    { length: count },
+    () => new Map<number, { length: number; strength: number; weak: number }>(),
+  );
   const touch = (i: number, j: number): void => {
     const a = labels[i]!;
     const b = labels[j]!;
     if (a === b) return;
     let contact = contacts[a]!.get(b);
     if (contact === undefined) {
-      contact = { length: 0, strength: 0 };
+      contact = { length: 0, strength: 0, weak: 0 };
       contacts[a]!.set(b, contact);
       contacts[b]!.set(a, contact);
     }
     contact.length += 1;
     contact.strength += (strength[i]! + strength[j]!) / 2;
+    contact.weak += Number(Math.max(strength[i]!, strength[j]!) <= mean);
   };
   for (let y = 0, i = 0; y < height; y += 1) {
     const row = Math.min(gridH - 1, Math.floor((y * gridH) / height)) * gridW;

@@ -34,6 +34,8 @@ export interface RegionTree {
   readonly contour: Float64Array;
   /** [nodes] sum of the boundary strength along it. */
   readonly contourStrength: Float64Array;
+  /** [nodes] length of its part that no more than the image's mean strength marks. */
+  readonly contourWeak: Float64Array;
   /** [nodes] colour distance to the neighbours it has when made, weighted by contact. */
   readonly contrast: Float64Array;
   /** [nodes] the same of features. */
@@ -59,6 +61,7 @@ export function regionTree(graph: RegionGraph, weights: MergeWeights): RegionTre
   const features = grown(new Float32Array(nodes * dim), graph.features);
   const contour = new Float64Array(nodes);
   const contourStrength = new Float64Array(nodes);
+  const contourWeak = new Float64Array(nodes);
   const contrast = new Float64Array(nodes);
   const featureContrast = new Float64Array(nodes);
   const contacts: Map<number, Contact>[] = graph.contacts.map((map) => new Map(map));
@@ -100,6 +103,7 @@ export function regionTree(graph: RegionGraph, weights: MergeWeights): RegionTre
     for (const [other, contact] of contacts[node]!) {
       contour[node]! += contact.length;
       contourStrength[node]! += contact.strength;
+      contourWeak[node]! += contact.weak;
       const { colour, feature } = only(other)
         ? offer(node, other, contact)
         : { colour: colourDistance(node, other), feature: featureDistance(node, other) };
@@ -142,7 +146,11 @@ export function regionTree(graph: RegionGraph, weights: MergeWeights): RegionTre
           other,
           known === undefined
             ? contact
-            : { length: known.length + contact.length, strength: known.strength + contact.strength },
+            : {
+                length: known.length + contact.length,
+                strength: known.strength + contact.strength,
+                weak: known.weak + contact.weak,
+              },
         );
       }
       contacts[from]!.clear();
@@ -167,6 +175,7 @@ export function regionTree(graph: RegionGraph, weights: MergeWeights): RegionTre
     box,
     contour,
     contourStrength,
+    contourWeak,
     contrast,
     featureContrast,
   };
