@@ -28,6 +28,8 @@ function ablation(
   };
 }
 
+const maskCut: readonly string[] = ['proposals.method=maskcut'];
+
 export const ownAblations: readonly Experiment[] = [
   ablation('backbone', 'Backbone', 'What do better features give?', {
     embedded: ['backbone.name=embedded'],
@@ -35,22 +37,22 @@ export const ownAblations: readonly Experiment[] = [
     'DINO ViT-B/8': ['backbone.name=dino-vitb8'],
   }),
   ablation('max-masks', 'Masks a photo (N)', 'How many cuts a photo?', {
-    '1': ['proposals.maxMasks=1'],
-    '3': ['proposals.maxMasks=3'],
-    '8': ['proposals.maxMasks=8'],
+    '1': [...maskCut, 'proposals.maxMasks=1'],
+    '3': [...maskCut, 'proposals.maxMasks=3'],
+    '8': [...maskCut, 'proposals.maxMasks=8'],
   }),
   ablation('tau', 'Edge threshold (tau)', 'How alike must patches be to be joined?', {
-    '0.15': ['proposals.tau=0.15'],
-    '0.30': ['proposals.tau=0.3'],
-    '0.45': ['proposals.tau=0.45'],
+    '0.15': [...maskCut, 'proposals.maxMasks=8', 'proposals.tau=0.15'],
+    '0.30': [...maskCut, 'proposals.maxMasks=8', 'proposals.tau=0.3'],
+    '0.45': [...maskCut, 'proposals.maxMasks=8', 'proposals.tau=0.45'],
   }),
   ablation('crf', 'CRF on proposals', 'What does refining edges give?', {
-    on: ['proposals.crf=true'],
-    off: ['proposals.crf=false'],
+    on: [...maskCut, 'proposals.maxMasks=8', 'proposals.crf=true'],
+    off: [...maskCut, 'proposals.maxMasks=8', 'proposals.crf=false'],
   }),
   ablation('proposals', 'Way of proposing', 'Which masks are the better start?', {
-    maskcut: ['proposals.method=maskcut'],
-    'maskcut-reference': ['proposals.method=maskcut-reference'],
+    maskcut: [...maskCut, 'proposals.maxMasks=8'],
+    'maskcut-reference': ['proposals.method=maskcut-reference', 'proposals.maxMasks=3'],
     tokencut: ['proposals.method=tokencut'],
     objects: ['proposals.method=objects'],
   }),
