@@ -104,13 +104,13 @@ export {
   type PredictOptions,
   type Predictor,
 } from './prediction/predict-panoptic.ts';
-export { cups } from './presets/cups.ts';
+export { cups, cupsSelfTraining } from './presets/cups.ts';
 export { fineTunePercentages, fineTunePreset } from './presets/fine-tune.ts';
-export { cutlerRound1, cutlerRound2, cutlerStage1 } from './presets/cutler.ts';
+export { cutlerMaskRcnn, cutlerRound1, cutlerRound2, cutlerStage1 } from './presets/cutler.ts';
 export type { TrainPreset } from './presets/preset.ts';
 export { trainPreset, trainPresets } from './presets/presets.ts';
 export { tiny, tinyAgnostic, tinyRecipe } from './presets/tiny.ts';
-export { u2seg300, u2seg800 } from './presets/u2seg.ts';
+export { u2seg300, u2seg300Paper, u2seg800, u2seg800Paper } from './presets/u2seg.ts';
 export { nextLabelDefaults, nextLabels, type NextLabelOptions } from './rounds/next-labels.ts';
 export { predictViews, type ConfiguredPredictor, viewDefaults, type ViewOptions } from './prediction/predict-views.ts';
 export { joinInstances, voteSemantic, type ViewInstances } from './prediction/vote-views.ts';

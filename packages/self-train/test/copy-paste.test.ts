@@ -43,6 +43,19 @@ describe('copyPaste', () => {
     expect(target.image.data[0]).toBe(10);
   });
 
+  it('pastes no more than it may', () => {
+    const target = example(16, 10, []);
+    const source = example(16, 200, [
+      [0, 0, 4, 4],
+      [8, 0, 4, 4],
+      [0, 8, 4, 4],
+    ]);
+    const pasted = (maxCount: number): number =>
+      copyPaste([target, source], copyPasteRandom(new SeededRng(3)), { randomCount: false, maxCount })[0]!.instances
+        .length;
+    expect([pasted(0), pasted(2), pasted(8)]).toEqual([0, 2, 3]);
+  });
+
   it('does the same with the same seed', () => {
     const batch = [
       example(16, 10, [[0, 0, 4, 4]]),

@@ -132,7 +132,9 @@ function nearestName(name: string, candidates: readonly string[]): string | unde
   let bestDistance = Infinity;
   for (const candidate of candidates) {
     const suffix = commonSuffix(name.split('.'), candidate.split('.'));
-    if (suffix < bestSuffix) continue;
+    // names that differ in length by that much cannot be nearer
+    const hopeless = suffix === bestSuffix && Math.abs(candidate.length - name.length) >= bestDistance;
+    if (suffix < bestSuffix || hopeless) continue;
     const distance = editDistance(name, candidate);
     if (suffix > bestSuffix || distance < bestDistance) {
       best = candidate;
@@ -150,14 +152,15 @@ function commonSuffix(a: readonly string[], b: readonly string[]): number {
 }
 
 function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  const row = Uint16Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i += 1) {
-    const current = [i];
+    let diagonal = row[0]!;
+    row[0] = i;
     for (let j = 1; j <= b.length; j += 1) {
-      const change = previous[j - 1]! + Number(a[i - 1] !== b[j - 1]);
-      current.push(Math.min(change, previous[j]! + 1, current[j - 1]! + 1));
+      const change = diagonal + Number(a[i - 1] !== b[j - 1]);
+      diagonal = row[j]!;
+      row[j] = Math.min(change, diagonal + 1, row[j - 1]! + 1);
     }
-    previous = current;
   }
-  return previous.at(-1)!;
+  return row[b.length]!;
 }

@@ -8,6 +8,8 @@ export interface CopyPasteOptions {
   readonly rate?: number;
   /** Paste a random number of the source's instances instead of all of them. */
   readonly randomCount?: boolean;
+  /** Most instances pasted into a photo (CUPS: 8). */
+  readonly maxCount?: number;
   /** Smallest and largest size of the pasted photo, as a share of the target's size. */
   readonly minRatio?: number;
   readonly maxRatio?: number;
@@ -25,6 +27,7 @@ export interface CopyPasteOptions {
 export const copyPasteDefaults: Required<CopyPasteOptions> = {
   rate: 1,
   randomCount: true,
+  maxCount: Number.POSITIVE_INFINITY,
   minRatio: 0.3,
   maxRatio: 1,
   maxCoveredRatio: 0.5,
@@ -59,8 +62,8 @@ export function copyPaste(
 function drawCount(available: number, random: CopyPasteRandom, settings: Required<CopyPasteOptions>): number {
   const gate = random.gate();
   if (!(settings.rate >= gate) || available === 0) return 0;
-  if (!settings.randomCount) return available;
-  return available === 1 ? 1 : random.count(available);
+  const wanted = settings.randomCount && available > 1 ? random.count(available) : available;
+  return Math.min(wanted, settings.maxCount);
 }
 
 /** Where the shrunken source photo lies on the target. */

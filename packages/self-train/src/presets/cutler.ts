@@ -1,4 +1,4 @@
-import { cutlerConfig } from '@u2seg/heads';
+import { cutlerConfig, maskRcnnConfig } from '@u2seg/heads';
 import { augmentDefaults } from '../augment/augment.ts';
 import type { TrainPreset } from './preset.ts';
 
@@ -38,6 +38,23 @@ export const cutlerStage1: TrainPreset = {
   differences,
 };
 
+/** CutLER's first stage on plain Mask R-CNN. */
+export const cutlerMaskRcnn: TrainPreset = {
+  ...cutlerStage1,
+  name: 'cutler-mask-rcnn',
+  description: "CutLER's class-agnostic Mask R-CNN without a cascade, first stage: DropLoss at IoU 0.01, copy-paste",
+  network: () => {
+    const config = maskRcnnConfig({ dropLoss: true });
+    return { ...config, roi: { ...config.roi, minScore: 0 } };
+  },
+  recipe: {
+    ...cutlerStage1.recipe,
+    // The configuration leaves GAMMA out, so detectron2's default applies.
+    schedule: { ...cutlerStage1.recipe.schedule, gamma: 0.1 },
+  },
+  sources: [`${repository}/mask_rcnn_R_50_FPN.yaml`],
+};
+
 function round(number: 1 | 2): TrainPreset {
   return {
     name: `cutler-round${number}`,
@@ -50,11 +67,14 @@ function round(number: 1 | 2): TrainPreset {
     },
     recipe: {
       ...common,
+      // Left out of the configuration too: detectron2's default, twice that of the first stage.
+      optimizer: { ...common.optimizer, weightDecay: 1e-4 },
       iterations: 80_000,
       schedule: { baseLr: 0.005, steps: [79_999], gamma: 1, ...warmup },
       copyPaste: { rate: 1, randomCount: true, minRatio: 0.5, maxRatio: 1 },
     },
     testSize,
+    roundScores: [number === 1 ? 0.7 : 0.65],
     sources: [`${repository}/cascade_mask_rcnn_R_50_FPN_self_train.yaml`, 'CutLER README, self-training'],
     differences,
   };

@@ -10,6 +10,8 @@ export interface TrainPreset {
   network(clusters: { readonly things: number; readonly stuff: number }): DetectorConfig;
   /** Everything but the seed. */
   readonly recipe: Omit<TrainRecipe, 'seed'>;
+  /** Score from which predictions were the labels of each round it trains on, kept when `score >= minScore`; absent in a first stage. */
+  readonly roundScores?: readonly number[];
   /** Lengths at test time, in pixels: shorter side and longest side. */
   readonly testSize: { readonly shortestEdge: number; readonly maxSize: number };
   /** Where the numbers come from. */

@@ -38,8 +38,30 @@ function u2seg(clusters: 300 | 800): TrainPreset {
   };
 }
 
+/** The same as the paper's text has it; it names no step on COCO. */
+function asInPaper(code: TrainPreset): TrainPreset {
+  return {
+    ...code,
+    name: `${code.name}-paper`,
+    description: `${code.description}, by the paper's text instead of the released configuration`,
+    recipe: {
+      ...code.recipe,
+      iterations: 90_000,
+      schedule: { ...code.recipe.schedule, steps: [] },
+      copyPaste: { rate: 1, randomCount: true, minRatio: 0.3, maxRatio: 1 },
+    },
+    sources: ['arXiv:2312.17243, implementation details', ...code.sources.slice(0, 1)],
+  };
+}
+
 /** U2Seg with 300 thing clusters. */
 export const u2seg300: TrainPreset = u2seg(300);
 
 /** U2Seg with 800 thing clusters. */
 export const u2seg800: TrainPreset = u2seg(800);
+
+/** {@link u2seg300} where paper and code differ, by the paper. */
+export const u2seg300Paper: TrainPreset = asInPaper(u2seg300);
+
+/** {@link u2seg800} where paper and code differ, by the paper. */
+export const u2seg800Paper: TrainPreset = asInPaper(u2seg800);
