@@ -37,8 +37,8 @@ interface Run extends TrainResult {
   readonly weights: ReadonlyMap<string, ArrayLike<number | bigint>>;
 }
 
-async function run(options: Partial<TrainPanopticOptions> = {}): Promise<Run> {
-  const model = PanopticCascadeModel.create(smallestConfig(), { seed: 3 });
+async function run(options: Partial<TrainPanopticOptions> = {}, config = smallestConfig()): Promise<Run> {
+  const model = PanopticCascadeModel.create(config, { seed: 3 });
   try {
     const result = await trainPanoptic(model, inMemory(examples), { ...recipe, ...options });
     result.ema?.dispose();
@@ -103,6 +103,9 @@ describe('trainPanoptic', () => {
     expect(third.weights).toEqual(undisturbed.weights);
     expect((await readdir(join(folder, 'checkpoints'))).length).toBe(2);
     await expect(run({ folder, seed: 6 })).rejects.toThrow('was made with other settings');
+    const config = smallestConfig();
+    const other = { ...config, roi: { ...config.roi, dropLossIou: 0.01 } };
+    await expect(run({ folder }, other)).rejects.toThrow('was made with other settings');
   }, 120_000);
 
   it('holds no more tensors after ten steps than after one', async () => {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, deriveSeed, SeededRng, U2SegError, type OnProgress } from '@u2seg/core';
-import type { PanopticCascadeModel, TrainSample } from '@u2seg/heads';
+import type { DetectorConfig, PanopticCascadeModel, TrainSample } from '@u2seg/heads';
 import { augment, type AugmentOptions, type ImageResizer } from '../augment/augment.ts';
 import { copyPasteRandom } from '../copy-paste/copy-paste-random.ts';
 import { copyPaste, type CopyPasteOptions } from '../copy-paste/copy-paste.ts';
@@ -111,7 +111,7 @@ export async function trainPanoptic(
     ...[...optimizer.state].map(([name, variable]): [string, tf.Variable] => [`optimizer.${name}`, variable]),
     ...[...(average?.state ?? [])].map(([name, variable]): [string, tf.Variable] => [`ema.${name}`, variable]),
   ]);
-  const fingerprint = fingerprintOf(options, data.length);
+  const fingerprint = fingerprintOf(options, data.length, model.config);
   const order = new DataOrder(data.length, seed);
   const checkpoints = folder === undefined ? undefined : join(folder, 'checkpoints');
   const curvePath = folder === undefined ? undefined : join(folder, 'curve.jsonl');
@@ -253,7 +253,7 @@ async function finishStatistics(
 }
 
 /** Everything a run must share with the one it continues; more iterations may be asked for. */
-function fingerprintOf(options: TrainPanopticOptions, length: number): string {
+function fingerprintOf(options: TrainPanopticOptions, length: number, network: DetectorConfig): string {
   const {
     batchSize,
     microBatches = 1,
@@ -264,7 +264,18 @@ function fingerprintOf(options: TrainPanopticOptions, length: number): string {
     emaDecay,
     seed,
   } = options;
-  return JSON.stringify({ length, batchSize, microBatches, optimizer, schedule, augmentation, paste, emaDecay, seed });
+  return JSON.stringify({
+    length,
+    batchSize,
+    microBatches,
+    optimizer,
+    schedule,
+    augmentation,
+    paste,
+    emaDecay,
+    seed,
+    network,
+  });
 }
 
 function eventValues(point: CurvePoint, imagesPerSecond: number): Record<string, number> {
