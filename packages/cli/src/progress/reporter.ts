@@ -48,14 +48,38 @@ export function duration(seconds: number): string {
   return m > 0 ? `${m}m ${String(s).padStart(2, '0')}s` : `${s}s`;
 }
 
-/** The values of an event worth showing: loss, learning rate, counts. */
+/** How a line calls the losses, which are too many for one: those of all levels and stages are added up. */
+const lossGroups: Readonly<Record<string, RegExp>> = {
+  sem: /^loss_sem_seg$/u,
+  rpn: /^loss_rpn_/u,
+  cls: /^loss_cls/u,
+  box: /^loss_box_reg/u,
+  mask: /^loss_mask$/u,
+};
+
+/** The values of an event worth showing: losses, learning rate, images a second, memory, counts. */
 export function glance(event: ProgressEvent): string {
-  const shown = ['loss', 'lr', 'memoryMiB', 'proposals', 'labels', 'skipped', 'round'];
-  return Object.entries(event.values ?? {})
-    .filter(([name]) => shown.includes(name))
-    .map(
-      ([name, value]) =>
-        `${name} ${Number.isInteger(value) ? value : value < 0.01 ? value.toExponential(1) : value.toFixed(3).replace(/\.?0+$/u, '')}`,
-    )
-    .join(' ');
+  const values = event.values ?? {};
+  const shown = ['lr', 'imagesPerSecond', 'memoryMiB', 'proposals', 'labels', 'skipped', 'round'];
+  const parts: string[] = [];
+  const { loss } = values;
+  if (loss !== undefined) {
+    const groups = Object.entries(lossGroups).flatMap(([name, pattern]) => {
+      const members = Object.entries(values).filter(([key]) => pattern.test(key));
+      return members.length === 0 ? [] : [`${name} ${short(members.reduce((sum, [, value]) => sum + value, 0))}`];
+    });
+    parts.push(`loss ${short(loss)}${groups.length === 0 ? '' : ` (${groups.join(' ')})`}`);
+  }
+  for (const [name, value] of Object.entries(values)) {
+    if (!shown.includes(name)) continue;
+    if (name === 'imagesPerSecond') parts.push(`${short(value)} images/s`);
+    else if (name === 'memoryMiB') parts.push(`${value.toFixed(0)} MiB`);
+    else parts.push(`${name} ${short(value)}`);
+  }
+  return parts.join(' ');
+}
+
+function short(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 0.01 ? value.toExponential(1) : value.toFixed(3).replace(/\.?0+$/u, '');
 }
