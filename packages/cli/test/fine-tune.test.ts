@@ -34,7 +34,7 @@ describe('u2seg fine-tune', () => {
     expect(next.code, next.stderr).toBe(0);
     const other = JSON.parse(await readFile(join(second, 'summary.json'), 'utf8')) as FineTuneSummary;
     expect(other.labelled).toEqual(summary.labelled);
-    expect(other.start).toMatch(/tensors taken over\. .*sem_seg_head/su);
+    expect(other.start).toMatch(/tensors match, .*unexpected sem_seg_head/su);
     expect(other.metrics).not.toHaveProperty('panoptic');
   });
 
@@ -44,7 +44,7 @@ describe('u2seg fine-tune', () => {
     const all = await fineTune(...gt, ...out, '--share', '100', '--init', 'none');
     expect([all.code, all.stderr]).toEqual([2, expect.stringMatching(/leaves none to score/u)]);
     const none = await fineTune(...gt, ...out, '--share', '40', '--init', join(root, 'no.safetensors'));
-    expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/no such model or run/u)]);
+    expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/no such checkpoint or run/u)]);
     const odd = await fineTune(...gt, ...out, '--share', '3', '--init', 'none', '--preset', 'paper');
     expect([odd.code, odd.stderr]).toEqual([1, expect.stringMatching(/must be one of 1, 2, 5/u)]);
     const half = await fineTune(...gt, ...out, '--share', '40', '--init', 'none', '--val-gt', data.panopticJson);

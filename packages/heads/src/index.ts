@@ -31,7 +31,7 @@ export {
   type RpnConfig,
   type SemanticHeadConfig,
 } from './detector/config.ts';
-export { parseDetectron2Config } from './detector/detectron2-config.ts';
+export { parseDetectron2Config, parseDetectron2TestSize } from './detector/detectron2-config.ts';
 export { dropLossWeights } from './detector/drop-loss.ts';
 export {
   PanopticCascadeModel,

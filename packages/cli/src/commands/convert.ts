@@ -9,8 +9,8 @@ export function registerConvert(program: Command, context: CommandContext): void
     .argument('<from>', '.pth, .pkl, .ckpt, .safetensors, or a run')
     .argument('<to>', '.safetensors for u2seg predict, .pth in detectron2’s layout')
     .option(
-      '--network <preset>',
-      'train preset whose network a foreign checkpoint is of (default: u2seg-800 or cutler-stage1)',
+      '--network <name>',
+      'train preset, or detectron2’s config.yaml, whose network a foreign checkpoint is of (default: u2seg-800, cutler-stage1 or cutler-mask-rcnn, by its names)',
     )
     .option('--force', 'replace the file if it is there')
     .action(async (from: string, to: string, flags: { readonly network?: string; readonly force?: boolean }) => {

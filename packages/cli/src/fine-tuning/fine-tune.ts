@@ -3,15 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deriveSeed, U2SegError } from '@u2seg/core';
 import { drawLabelled, labelSplitSeed, selectImages } from '@u2seg/datasets';
-import {
-  describeReport,
-  loadStateDict,
-  loadTfBackend,
-  PanopticCascadeModel,
-  stateDict,
-  tinyConfig,
-  type DetectorConfig,
-} from '@u2seg/heads';
+import { loadTfBackend, PanopticCascadeModel, tinyConfig, type DetectorConfig } from '@u2seg/heads';
 import { writeFileAtomic } from '@u2seg/interchange';
 import {
   fineTunePercentages,
@@ -23,8 +15,8 @@ import {
 } from '@u2seg/self-train';
 import type { PipelineConfig } from '../pipeline/config.ts';
 import { hashFile } from '../pipeline/hash.ts';
-import { readModel, writeModel } from '../pipeline/model-file.ts';
-import { findModel } from '../pipeline/predict-folder.ts';
+import { findInitialWeights, initializeFrom } from '../pipeline/initial-weights.ts';
+import { writeModel } from '../pipeline/model-file.ts';
 import { codeVersion, machine } from '../pipeline/provenance.ts';
 import { lockRun } from '../pipeline/run-lock.ts';
 import { resizePhoto } from '../pipeline/training-data.ts';
@@ -37,7 +29,7 @@ export interface FineTuneOptions {
   /** COCO instances or panoptic JSON. */
   readonly gt: string;
   readonly out: string;
-  /** Model file or run to start from; `none` for random weights, the comparison. */
+  /** Run, model file, foreign checkpoint or `dino-resnet50` to start from; `none` for random weights, the comparison. */
   readonly init: string;
   /** Percent of the labels. */
   readonly share: number;
@@ -186,13 +178,5 @@ function recipeOf(
 
 /** Takes over what fits. @returns what was, and what was not and why */
 async function startFrom(model: PanopticCascadeModel, init: string): Promise<string> {
-  if (init === 'none') return 'random weights';
-  const { model: source } = await readModel(await findModel(init));
-  const tensors = stateDict(source);
-  const report = loadStateDict(model, tensors, { onMismatch: 'report' });
-  source.dispose();
-  if (report.loaded.length === 0) {
-    throw new U2SegError('conflict', `${init}: none of its tensors fits the network; it is of another architecture.`);
-  }
-  return `${init}: ${report.loaded.length} tensors taken over. ${describeReport(report)}`;
+  return init === 'none' ? 'random weights' : initializeFrom(model, await findInitialWeights(init));
 }

@@ -94,6 +94,8 @@ const merge = z.strictObject({
 const train = z.strictObject({
   /** Network and recipe: `tiny`, `u2seg-800`, `u2seg-300`, `cutler-stage1`, `cups`. */
   preset: z.string().min(1),
+  /** What the network starts from: `random`, `dino-resnet50`, a checkpoint or a run; layers it lacks start at random. */
+  init: z.string().min(1).optional(),
   iterations: z.number().int().min(0),
   batchSize: positive.optional(),
   learningRate: z.number().positive().optional(),

@@ -7,20 +7,19 @@ import {
   loadStateDict,
   loadTfBackend,
   PanopticCascadeModel,
+  parseDetectron2Config,
+  parseDetectron2TestSize,
   renameCheckpoint,
   stateDict,
   type CheckpointTensor,
+  type DetectorConfig,
+  type NormKind,
 } from '@u2seg/heads';
-import {
-  readSafetensors,
-  readTorchCheckpoint,
-  writeFileAtomic,
-  writeTorchCheckpoint,
-  type NamedTensor,
-} from '@u2seg/interchange';
-import { trainPreset } from '@u2seg/self-train';
+import { readSafetensors, writeFileAtomic, writeTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
+import { trainPreset, type TrainPreset } from '@u2seg/self-train';
 import { hashFile } from './hash.ts';
 import { readModel, writeModel } from './model-file.ts';
+import { readNetworkCheckpoint } from './network-checkpoint.ts';
 import { findModel } from './predict-folder.ts';
 
 export interface ConvertOptions {
@@ -28,7 +27,7 @@ export interface ConvertOptions {
   readonly from: string;
   /** `.safetensors` becomes a model file for `u2seg predict`, `.pth` a checkpoint in detectron2’s layout. */
   readonly to: string;
-  /** Train preset whose network a foreign checkpoint is of; by default what its names say. */
+  /** Train preset, or detectron2’s `config.yaml`, whose network a foreign checkpoint is of; by default what its names say. */
   readonly network?: string;
   /** Overwrite `to`. */
   readonly force: boolean;
@@ -73,45 +72,64 @@ async function ownModel(path: string): Promise<Opened | undefined> {
 }
 
 async function foreignModel(path: string, named: string | undefined): Promise<Opened> {
-  const bytes = new Uint8Array(await readFile(path));
-  const all =
-    extname(path) === '.safetensors' ? readSafetensors(bytes, path).tensors : readTorchCheckpoint(bytes, path).tensors;
-  const tensors = networkTensors(all);
+  const tensors = await readNetworkCheckpoint(path);
   const rows = (end: string): number | undefined => [...tensors].find(([name]) => name.endsWith(end))?.[1].shape[0];
-  const classes = rows('roi_heads.box_predictor.0.cls_score.weight');
+  const cascade = rows('roi_heads.box_predictor.0.cls_score.weight');
+  const classes = cascade ?? rows('roi_heads.box_predictor.cls_score.weight');
   if (classes === undefined) {
     throw new U2SegError(
       'bad-format',
-      `${path}: has no tensor roi_heads.box_predictor.0.cls_score.weight: it is no Cascade Mask R-CNN of detectron2 (a backbone alone goes to --weights).`,
+      `${path}: has no classifier roi_heads.box_predictor: it is no Mask R-CNN or Cascade Mask R-CNN of detectron2 (a backbone alone goes to train.init).`,
     );
   }
   const semantic = rows('sem_seg_head.predictor.weight');
-  const preset = trainPreset(named ?? (semantic === undefined ? 'cutler-stage1' : 'u2seg-800'));
   const [things, stuff] = [classes - 1, (semantic ?? 1) - 1];
-  const network = preset.network({ things, stuff: Math.max(1, stuff) });
-  const model = PanopticCascadeModel.create(network, { seed: 0 });
+  const guess = cascade === undefined ? 'cutler-mask-rcnn' : semantic === undefined ? 'cutler-stage1' : 'u2seg-800';
+  const { name, testSize, network } = await foreignNetwork(named ?? guess, { things, stuff: Math.max(1, stuff) });
+  const fitted = withNormsOf(tensors, { ...network, roi: { ...network.roi, numClasses: things } });
+  const model = PanopticCascadeModel.create(fitted, { seed: 0 });
   const { tensors: renamed } = renameCheckpoint(tensors, model.store.specs.keys());
   const report = loadStateDict(model, renamed, { onMismatch: 'report' });
   if (report.missing.length + report.mismatched.length > 0) {
     model.dispose();
-    throw new U2SegError(
-      'bad-format',
-      `${path}: does not fit the network of ${preset.name}. ${describeReport(report)}`,
-    );
+    throw new U2SegError('bad-format', `${path}: does not fit the network of ${name}. ${describeReport(report)}`);
   }
   return {
     model,
-    info: { network, things, stuff, testSize: preset.testSize, trainedOn: `converted from ${await hashFile(path)}` },
-    report: `network of ${preset.name}, ${things} thing and ${stuff} stuff classes. ${describeReport(report)}`,
+    info: { network: fitted, things, stuff, testSize, trainedOn: `converted from ${await hashFile(path)}` },
+    report: `network of ${name}, ${things} thing and ${stuff} stuff classes. ${describeReport(report)}`,
   };
 }
 
-/** The network’s part of a training checkpoint: what lies under `model` (detectron2) or `state_dict` (Lightning), else all. */
-function networkTensors(tensors: readonly NamedTensor[]): ReadonlyMap<string, CheckpointTensor> {
-  for (const prefix of ['model.', 'state_dict.']) {
-    const inner = tensors.filter(({ name }) => name.startsWith(prefix));
-    if (inner.length > 0)
-      return new Map(inner.map((tensor) => [tensor.name.slice(prefix.length), tensor as CheckpointTensor]));
+/** A preset's network, or the one detectron2's own configuration file describes. */
+async function foreignNetwork(
+  named: string,
+  classes: { readonly things: number; readonly stuff: number },
+): Promise<Pick<TrainPreset, 'name' | 'testSize'> & { readonly network: DetectorConfig }> {
+  if (!/\.ya?ml$/u.test(named)) {
+    const { name, testSize, network } = trainPreset(named);
+    return { name, testSize, network: network(classes) };
   }
-  return new Map(tensors.map((tensor) => [tensor.name, tensor as CheckpointTensor]));
+  const yaml = await readFile(named, 'utf8');
+  return { name: named, testSize: parseDetectron2TestSize(yaml), network: parseDetectron2Config(yaml) };
+}
+
+/**
+ * The same network with the batch normalizations the checkpoint has: detectron2 counts batches where they are trained, and
+ * keeps statistics only where they are frozen (CUPS freezes them before self-training).
+ */
+function withNormsOf(tensors: ReadonlyMap<string, CheckpointTensor>, network: DetectorConfig): DetectorConfig {
+  const names = [...tensors.keys()];
+  const normOf = (layer: string, preset: NormKind): NormKind => {
+    const has = (part: string): boolean => names.some((name) => name.endsWith(`${layer}.${part}`));
+    if (!has('weight')) return preset;
+    if (has('norm.num_batches_tracked')) return preset === 'BN' ? 'BN' : 'SyncBN';
+    if (has('norm.running_mean')) return 'FrozenBN';
+    return has('norm.weight') ? 'GN' : '';
+  };
+  return {
+    ...network,
+    resnet: { ...network.resnet, norm: normOf('bottom_up.stem.conv1', network.resnet.norm) },
+    fpn: { ...network.fpn, norm: normOf('fpn_lateral2', network.fpn.norm) },
+  };
 }

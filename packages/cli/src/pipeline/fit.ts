@@ -5,6 +5,7 @@ import { clusterAll, type InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
 import type { RunMetrics } from './evaluate-stage.ts';
 import { exportLabels } from './export-labels.ts';
+import { findInitialWeights } from './initial-weights.ts';
 import { mergeAll, type LabelTables } from './merge-stage.ts';
 import { indexPhotos, type PhotoIndex } from './photo-index.ts';
 import { predictAll, type PredictionTables } from './predict-stage.ts';
@@ -129,6 +130,8 @@ async function runStages(
   // Before the hours of work, not after them.
   const truth =
     options.gt === undefined ? undefined : await openGroundTruth(options.gt, index, config.evaluate.classes);
+  const { init, iterations } = config.train;
+  if (wanted('train') && iterations > 0 && init !== undefined && init !== 'random') await findInitialWeights(init);
   if (!wanted('propose')) return result;
   const { shard, workers } = options;
   const proposals = await stage(
@@ -228,13 +231,14 @@ type RunStage = <T>(
 
 /** Sixth to eighth stage. */
 async function trainAndPredict(
-  { config, reporter: { progress } }: FitOptions,
+  { config, reporter }: FitOptions,
   run: RunDirectory,
   result: Progressing,
   { index, instances, semantics, labels }: Pick<Required<FitResult>, 'index' | 'instances' | 'semantics' | 'labels'>,
   stage: RunStage,
   wanted: (name: StageName) => boolean,
 ): Promise<void> {
+  const { progress } = reporter;
   const trained = await stage(
     'train',
     'Training',
@@ -242,6 +246,7 @@ async function trainAndPredict(
     ({ curves }) => lossOf(curves[0]?.points),
   );
   result.trained = trained;
+  if (trained.start !== undefined) reporter.note(`started from ${trained.start}`);
   if (!wanted('rounds')) return;
   const final =
     config.rounds.count === 0

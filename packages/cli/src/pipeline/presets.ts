@@ -105,6 +105,7 @@ const paper: PipelineConfig = {
   },
   train: {
     preset: 'u2seg-800',
+    init: 'dino-resnet50',
     iterations: 90_000,
     backend: 'auto',
     copyPaste: true,

@@ -15,14 +15,15 @@ import {
 import { z } from 'zod';
 import type { InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
-import { hashOf } from './hash.ts';
+import { hashFile, hashOf } from './hash.ts';
+import { findInitialWeights, initializeFrom } from './initial-weights.ts';
 import type { LabelTables } from './merge-stage.ts';
 import { readModel, writeModel, type ModelInfo } from './model-file.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { LabelledPhotos, resizePhoto } from './training-data.ts';
 
-const trainSchema = z.object({ iterations: z.number(), lastLoss: z.number().nullable() });
+const trainSchema = z.object({ iterations: z.number(), lastLoss: z.number().nullable(), start: z.string().optional() });
 const roundSchema = z.array(
   z.object({ round: z.number(), labelsBefore: z.number(), labelsAfter: z.number(), lastLoss: z.number().nullable() }),
 );
@@ -31,6 +32,8 @@ export interface TrainedModel {
   readonly inputsHash: string;
   /** Model file of the last training there was. */
   readonly path: string;
+  /** What training started from, and which tensors of it did not match; absent in runs of earlier versions. */
+  readonly start?: string;
   /** Curves by name: `train`, `round 1`, ... */
   readonly curves: readonly { readonly name: string; readonly points: readonly CurvePoint[] }[];
   readonly rounds: z.infer<typeof roundSchema>;
@@ -79,8 +82,9 @@ export async function trainModel(
   config: PipelineConfig,
   onProgress: OnProgress,
 ): Promise<TrainedModel> {
-  const { checkpointEvery: _often, backend: _where, ...settings } = config.train;
+  const { checkpointEvery: _often, backend: _where, init, ...settings } = config.train;
   const { predict } = config;
+  const initial = init === undefined || init === 'random' ? undefined : await findInitialWeights(init);
   const inputsHash = hashOf(
     index.dataHash,
     labels.inputsHash,
@@ -89,14 +93,17 @@ export async function trainModel(
     [predict.shortestEdge, predict.maxSize, predict.minPanopticScore],
     config.merge.maxInstances,
     config.seed,
+    ...(initial === undefined ? [] : [await hashFile(initial)]),
   );
   const folder = run.path('stages', 'train', inputsHash.slice(0, 12));
   const path = `${folder}/model.safetensors`;
-  if ((await run.finished('train', inputsHash, trainSchema)) === undefined) {
+  let finished = await run.finished('train', inputsHash, trainSchema);
+  if (finished === undefined) {
     await loadTfBackend(config.train.backend);
     await mkdir(folder, { recursive: true });
     const network = networkOf(config, instances.summary.k);
     const model = PanopticCascadeModel.create(network, { seed: deriveSeed(config.seed, 'network') });
+    const start = initial === undefined ? 'random weights' : await initializeFrom(model, initial);
     const data = trainingSet(index, instances, labels, config, network);
     const recipe = recipeOf(config, config.train.iterations, deriveSeed(config.seed, 'train'));
     const { curve, ema } = await trainPanoptic(model, data, { ...recipe, folder, onProgress });
@@ -104,11 +111,13 @@ export async function trainModel(
     ema?.dispose();
     await writeModel(path, model, infoOf(config, network, instances, labels));
     model.dispose();
-    await run.finish('train', inputsHash, { iterations: curve.length, lastLoss: curve.at(-1)?.total ?? null });
+    finished = { iterations: curve.length, lastLoss: curve.at(-1)?.total ?? null, start };
+    await run.finish('train', inputsHash, finished);
   }
   return {
     inputsHash,
     path,
+    ...(finished.start === undefined ? {} : { start: finished.start }),
     curves: [{ name: 'train', points: await readCurve(`${folder}/curve.jsonl`) }],
     rounds: [],
   };

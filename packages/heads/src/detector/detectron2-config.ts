@@ -132,6 +132,16 @@ export function parseDetectron2Config(yaml: string): DetectorConfig {
   };
 }
 
+/**
+ * Shorter and longest side at test time, in pixels, of the same YAML.
+ *
+ * @throws U2SegError `bad-format` for a missing key
+ */
+export function parseDetectron2TestSize(yaml: string): { readonly shortestEdge: number; readonly maxSize: number } {
+  const tree = new ConfigTree(parse(yaml) as Tree);
+  return { shortestEdge: tree.number('INPUT.MIN_SIZE_TEST'), maxSize: tree.number('INPUT.MAX_SIZE_TEST') };
+}
+
 /** Typed access by dotted path, so that every complaint names its key. */
 class ConfigTree {
   readonly #root: Tree;
