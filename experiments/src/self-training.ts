@@ -1,12 +1,13 @@
 /**
  * Does a network beat the pseudo-labels it was trained on, and a second round of self-training the first?
  *
- *   node experiments/dist/self-training.js [maskcut | spoiled]
+ *   node experiments/dist/self-training.js [maskcut | spoiled] [seed ...]
  *
  * Class-agnostic mask AP on synthetic scenes, with two kinds of labels: `maskcut`, what MaskCut finds on the embedded backbone,
  * no ground truth anywhere; and `spoiled`, a controlled study with the true instances spoiled by a known amount.
  *
- * Result: `experiments/self-training/summary.json`, one entry a kind of label.
+ * Result: `experiments/self-training/summary.json`, one entry a kind of label, in it one run a seed and their mean and deviation.
+ * The seed decides the first weights, the order of photos and the sampling; the scenes are the same.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -29,6 +30,7 @@ import {
 } from '@u2seg/self-train';
 import { agnosticScores, type AgnosticScores } from './agnostic-scores.ts';
 import { labelledScene } from './it-learns.ts';
+import { withRun, type StudyRecord, type StudyRow, type StudyRun } from './self-training-record.ts';
 import { proposedLabels, spoilLabels, type LabelNoise, type ProposalSource } from './self-training-labels.ts';
 
 export interface SelfTrainingConfig {
@@ -68,13 +70,6 @@ export const selfTraining: Readonly<Record<'maskcut' | 'spoiled', SelfTrainingCo
 /** Seeds of the test scenes start here; training scenes count from 0. */
 const firstTestSeed = 100_000;
 
-interface Scored {
-  readonly name: string;
-  readonly train: AgnosticScores;
-  readonly test?: AgnosticScores;
-  readonly instances: number;
-}
-
 /** The scenes of a study with their true instances. */
 class Scenes {
   readonly scenes: readonly Scene[];
@@ -107,17 +102,23 @@ function rebuilt(model: PanopticCascadeModel, config: DetectorConfig): PanopticC
   return copy;
 }
 
+/** One seed of a study, and what it asked. */
+export interface SelfTrainingRun {
+  readonly study: Pick<StudyRecord, 'question' | 'protocol' | 'config'>;
+  readonly run: StudyRun;
+}
+
 export async function runSelfTraining(
   config: SelfTrainingConfig,
   say: (line: string) => void,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<SelfTrainingRun> {
   const backend = await loadTfBackend('auto');
   say(backend.description);
   const { height, width, seed } = config;
   const train = new Scenes(config.trainScenes, 0, { height, width });
   const test = new Scenes(config.testScenes, firstTestSeed, { height, width });
-  const rows: Scored[] = [];
-  const record = (row: Scored): void => {
+  const rows: StudyRow[] = [];
+  const record = (row: StudyRow): void => {
     rows.push(row);
     say(JSON.stringify(row));
   };
@@ -183,29 +184,43 @@ export async function runSelfTraining(
   });
   await recordModel('control: as many steps on the first labels', control);
   control.dispose();
+  const { seed: _seed, ...rest } = config;
   return {
-    question: 'Does a network beat the labels it learned from, and a second round of self-training the first?',
-    config: { ...config, recipe: recipe(config.firstIterations) },
-    protocol: 'COCO mask AP and AR@100, class-agnostic, in per cent, on the training scenes and on scenes never seen',
-    rows,
-    seconds: Math.round((Date.now() - started) / 1000),
-    machine: {
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: availableParallelism(),
-      node: process.version,
-      backend: backend.description,
-      loadAverage15: Number(loadavg()[2]!.toFixed(2)),
+    study: {
+      question: 'Does a network beat the labels it learned from, and a second round of self-training the first?',
+      protocol: 'COCO mask AP and AR@100, class-agnostic, in per cent, on the training scenes and on scenes never seen',
+      config: { ...rest, recipe: recipe(config.firstIterations) },
+    },
+    run: {
+      seed,
+      rows,
+      seconds: Math.round((Date.now() - started) / 1000),
+      machine: {
+        cpu: cpus()[0]?.model ?? 'unknown',
+        cores: availableParallelism(),
+        node: process.version,
+        backend: backend.description,
+        loadAverage15: Number(loadavg()[2]!.toFixed(2)),
+      },
     },
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** Adds a run to the record of a kind of label. */
+export async function recordRun(name: string, { study, run }: SelfTrainingRun): Promise<void> {
   const file = fileURLToPath(new URL('../self-training/summary.json', import.meta.url));
-  const summaries = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {};
+  const records = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, StudyRecord>) : {};
+  records[name] = withRun(records[name], study, run);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFileAtomic(file, `${JSON.stringify(records, null, 2)}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [kind, ...seeds] = process.argv.slice(2);
   for (const [name, config] of Object.entries(selfTraining)) {
-    if (process.argv[2] !== undefined && process.argv[2] !== name) continue;
-    summaries[name] = await runSelfTraining(config, (line) => console.log(line));
-    await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, `${JSON.stringify(summaries, null, 2)}\n`);
+    if (kind !== undefined && kind !== name) continue;
+    for (const seed of seeds.length === 0 ? [config.seed] : seeds.map(Number)) {
+      await recordRun(name, await runSelfTraining({ ...config, seed }, (line) => console.log(line)));
+    }
   }
 }
