@@ -246,7 +246,7 @@ async function trainAndPredict(
     ({ curves }) => lossOf(curves[0]?.points),
   );
   result.trained = trained;
-  if (trained.start !== undefined) reporter.note(`started from ${trained.start}`);
+  if (trained.start !== undefined && trained.start !== 'random weights') reporter.note(`started from ${trained.start}`);
   if (!wanted('rounds')) return;
   const final =
     config.rounds.count === 0
