@@ -1,6 +1,6 @@
 """Python peers of the metrics benchmark: reads one JSON request a line, answers with seconds.
 
-python peers.py FOLDER     FOLDER holds gt.json, boxes.json, masks.json, annotations.json, maps.bin
+python peers.py FOLDER     FOLDER holds gt.json, boxes.json, masks.json, annotations.json, maps.bin, maps.json, 0.png ...
 """
 
 import contextlib
@@ -12,6 +12,21 @@ import time
 
 folder = sys.argv[1]
 cache = {}
+
+
+class Stopwatch:
+    """Seconds by the clock and of the processor (all threads) since it was made: what is loaded before does not count."""
+
+    def __init__(self):
+        self.wall = time.perf_counter()
+        self.cpu = time.process_time()
+
+    def answer(self, value):
+        return {
+            "seconds": time.perf_counter() - self.wall,
+            "cpu": time.process_time() - self.cpu,
+            "value": float(value),
+        }
 
 
 def path(name):
@@ -44,19 +59,19 @@ def coco(peer, kind):
     gt = once((peer, "gt"), lambda: COCO(path("gt.json")))
     results = "boxes.json" if kind == "bbox" else "masks.json"
     dt = once((peer, kind), lambda: gt.loadRes(path(results)))
-    start = time.perf_counter()
+    watch = Stopwatch()
     evaluation = make(gt, dt, kind)
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
-    return time.perf_counter() - start, float(evaluation.stats[0])
+    return watch.answer(evaluation.stats[0])
 
 
 def load(peer):
     COCO, _ = coco_classes(peer)
-    start = time.perf_counter()
+    watch = Stopwatch()
     COCO(path("annotations.json"))
-    return time.perf_counter() - start, 0.0
+    return watch.answer(0)
 
 
 def maps(dtype):
@@ -74,7 +89,7 @@ def panoptic():
 
     meta, pairs = once("maps32", lambda: maps(np.uint32))
     offset = 256 * 256 * 256
-    start = time.perf_counter()
+    watch = Stopwatch()
     counts = {}
     for _ in range(meta["repeat"]):
         for gt, prediction in pairs:
@@ -101,7 +116,7 @@ def panoptic():
                 if p and p not in matched_pred and shared.get((0, p), 0) / pred_area[p] <= 0.5:
                     counts.setdefault(p % 27, [0, 0, 0, 0.0])[1] += 1
     pq = [s[3] / (s[0] + 0.5 * s[1] + 0.5 * s[2]) for s in counts.values()]
-    return time.perf_counter() - start, sum(pq) / len(pq)
+    return watch.answer(sum(pq) / len(pq))
 
 
 def semantic():
@@ -110,7 +125,7 @@ def semantic():
     from scipy.optimize import linear_sum_assignment
 
     meta, pairs = once("maps64", lambda: maps(np.int64))
-    start = time.perf_counter()
+    watch = Stopwatch()
     stats = np.zeros((27, 27), dtype=np.int64)
     for _ in range(meta["repeat"]):
         for gt, prediction in pairs:
@@ -122,18 +137,41 @@ def semantic():
     tp = np.diag(aligned)
     with np.errstate(invalid="ignore"):
         iou = tp / (aligned.sum(0) + aligned.sum(1) - tp)
-    return time.perf_counter() - start, float(np.nanmean(iou))
+    return watch.answer(np.nanmean(iou))
 
 
-jobs = {"coco": coco, "load": load, "panoptic": panoptic, "semantic": semantic}
+def pngs():
+    """Reading the panoptic PNGs as panopticapi does: Pillow, then ids from the three channels."""
+    import numpy as np
+    from PIL import Image
+
+    meta = json.load(open(path("maps.json")))
+    watch = Stopwatch()
+    total = 0
+    for _ in range(meta["repeat"]):
+        for i in range(2 * meta["count"]):
+            rgb = np.array(Image.open(path(f"{i}.png")), dtype=np.uint32)
+            total += (rgb[:, :, 0] + 256 * rgb[:, :, 1] + 256 * 256 * rgb[:, :, 2]).size
+    return watch.answer(total)
+
+
+def versions():
+    import importlib.metadata as metadata
+
+    found = {}
+    for name in ["numpy", "scipy", "pycocotools", "faster-coco-eval", "hotcoco", "pillow"]:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return {"versions": found}
+
+
+jobs = {"coco": coco, "load": load, "panoptic": panoptic, "pngs": pngs, "semantic": semantic, "versions": versions}
 for line in sys.stdin:
     request = json.loads(line)
     quiet = io.StringIO()
     try:
-        before = time.process_time()
         with contextlib.redirect_stdout(quiet):
-            seconds, value = jobs[request["job"]](*request.get("args", []))
-        answer = {"seconds": seconds, "cpu": time.process_time() - before, "value": value}
+            answer = jobs[request["job"]](*request.get("args", []))
     except ImportError as error:
         answer = {"missing": str(error)}
     print(json.dumps(answer), flush=True)

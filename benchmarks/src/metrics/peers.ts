@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 /** A peer's answer: seconds it took and the number it computed; `missing` says which package is not there. */
 export interface PeerAnswer {
   readonly seconds?: number;
-  /** Processor seconds of all its threads, the first call's loading included. */
+  /** Processor seconds of all its threads within the time measured. */
   readonly cpu?: number;
   readonly value?: number;
+  readonly versions?: Readonly<Record<string, string>>;
   readonly missing?: string;
 }
 

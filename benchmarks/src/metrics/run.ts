@@ -19,6 +19,7 @@ import {
   type PanopticCategory,
   type PanopticImage,
 } from '@u2seg/metrics';
+import { readPanopticPng, writePanopticPng } from '@u2seg/datasets';
 import { detectionSizes, generateAnnotations, generateDetections, generateMaps } from './generate.ts';
 import { PeerProcess } from './peers.ts';
 
@@ -143,6 +144,9 @@ async function main(): Promise<void> {
   const maps = generateMaps(3, count, 26);
   writeFileSync(join(folder, 'maps.bin'), Buffer.concat(maps.flatMap((pair) => [pair.gt, pair.prediction])));
   writeFileSync(join(folder, 'maps.json'), JSON.stringify({ count, repeat, height: 480, width: 640 }));
+  for (const [i, labels] of maps.flatMap((pair) => [pair.gt, pair.prediction]).entries()) {
+    await writePanopticPng(join(folder, `${i}.png`), { ids: Uint32Array.from(labels), height: 480, width: 640 });
+  }
 
   const peers = new PeerProcess(folder);
   const coco = (kind: 'bbox' | 'segm') =>
@@ -168,9 +172,13 @@ async function main(): Promise<void> {
       rasterise,
       readMasks,
     }),
-    await compare(peers, 'panoptic quality', panopticJob(maps, repeat), [
-      { name: 'numpy, as panopticapi', job: 'panoptic', args: [], slow: true },
-    ]),
+    await compare(
+      peers,
+      'panoptic quality',
+      panopticJob(maps, repeat),
+      [{ name: 'numpy, as panopticapi', job: 'panoptic', args: [], slow: true }],
+      await pngTimes(peers, 2 * count, repeat),
+    ),
     await compare(
       peers,
       'mIoU and Hungarian',
@@ -181,7 +189,7 @@ async function main(): Promise<void> {
         metrics.addCounts(votes.counts);
         return metrics.compute().miou;
       },
-      [{ name: 'numpy and scipy', job: 'semantic', args: [], slow: true }],
+      [{ name: 'numpy and scipy', job: 'semantic', args: [], slow: false }],
     ),
     await compare(
       peers,
@@ -191,11 +199,13 @@ async function main(): Promise<void> {
       loadMemory(annotations),
     ),
   ];
+  const { versions = {} } = await peers.ask('versions');
   peers.close();
   const summary = {
     date: new Date().toISOString(),
     note: flags.note,
     machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version, loadAverage: loadavg() },
+    versions,
     sizes: { ...detectionSizes, mapPairs: count * repeat, annotationsBytes: readFileSync(annotations).length },
     rows,
   };
@@ -222,7 +232,20 @@ function panopticJob(maps: ReturnType<typeof generateMaps>, repeat: number): () 
   };
 }
 
-/** Memory that reading the annotations takes, in a process of its own: what stays, and the peak, over the file's size. */
+/** Seconds that reading the PNGs of all pairs takes, one file after the other: ours, and Pillow with numpy. */
+async function pngTimes(peers: PeerProcess, files: number, repeat: number): Promise<Record<string, number>> {
+  const start = performance.now();
+  for (let i = 0; i < files * repeat; i += 1) await readPanopticPng(join(folder, `${i % files}.png`));
+  const readPngs = (performance.now() - start) / 1000;
+  const { seconds } = await peers.ask('pngs');
+  return { readPngs, ...(seconds === undefined ? {} : { readPngsPillow: seconds }) };
+}
+
+/**
+ * Memory that reading the annotations takes, in a process of its own: what stays, and the peak, over the file's size.
+ *
+ * The peak is the kernel's VmHWM: `resourceUsage().maxRSS` of a child starts at what its parent had when it was started.
+ */
 function loadMemory(file: string): Record<string, number> {
   const script = `
     const { readFileSync, statSync } = await import('node:fs');
@@ -230,7 +253,8 @@ function loadMemory(file: string): Record<string, number> {
     const before = process.memoryUsage().rss;
     const gt = readCocoGroundTruth('annotations.json', readFileSync(process.argv[1]));
     globalThis.kept = gt;
-    const peak = process.resourceUsage().maxRSS * 1024;
+    const status = readFileSync('/proc/self/status', 'utf8');
+    const peak = Number(/VmHWM:\\s+(\\d+)/.exec(status)[1]) * 1024;
     const size = statSync(process.argv[1]).size;
     process.stdout.write(JSON.stringify({ peakOverFile: (peak - before) / size, rssOverFile: (process.memoryUsage().rss - before) / size }));`;
   const cwd = fileURLToPath(new URL('../..', import.meta.url));

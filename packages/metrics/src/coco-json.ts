@@ -42,6 +42,12 @@ export function readCocoGroundTruth(file: string, source: string | Uint8Array): 
   list.forEach((value, i) => {
     const at = `annotations[${i}]`;
     const record = objectAt(file, at, value);
+    if (record['segments_info'] !== undefined) {
+      throw new U2SegError(
+        'bad-format',
+        `${file}: ${at} is a panoptic annotation (segments_info); wanted an instance.`,
+      );
+    }
     const id = integerAt(file, at, record, 'id');
     const name = `${at} (id ${id})`;
     if (seen.has(id)) throw new U2SegError('conflict', `${file}: ${at}: id ${id} occurs twice.`);

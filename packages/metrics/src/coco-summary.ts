@@ -20,13 +20,11 @@ export interface CocoStats {
   readonly arLarge: number;
 }
 
-/** AP and AR of one category; NaN for a category without ground truth, which no average counts. */
-export interface CocoCategoryScore {
+/** The twelve numbers of one category; NaN for a category without ground truth, which no average counts. */
+export interface CocoCategoryScore extends CocoStats {
   readonly categoryId: number;
   readonly name: string;
-  readonly ap: number;
-  readonly ap50: number;
-  readonly ap75: number;
+  /** AR at the last of `maxDetections`. */
   readonly ar: number;
 }
 
@@ -46,16 +44,20 @@ export const cocoStatNames: readonly (keyof CocoStats)[] = [
   'arLarge',
 ];
 
-/** Reads the twelve numbers off the curves. Areas are found by name, thresholds by value; what is not there is NaN. */
-export function summarizeCoco(curves: CocoCurves, parameters: Required<CocoParameters>): CocoStats {
+/**
+ * Reads the twelve numbers off the curves. Areas are found by name, thresholds by value; what is not there is NaN.
+ *
+ * @param category - index of the one that counts; all of them where it is left out
+ */
+export function summarizeCoco(curves: CocoCurves, parameters: Required<CocoParameters>, category?: number): CocoStats {
   const area = (name: string): number => parameters.areaRanges.findIndex((range) => range.name === name);
   const threshold = (value: number): number => parameters.iouThresholds.findIndex((t) => Math.abs(t - value) < 1e-9);
   const last = parameters.maxDetections.length - 1;
   const headline = parameters.mode === 'reference' ? parameters.maxDetections.indexOf(100) : last;
   const ap = (t: number | undefined, a: number, m: number): number =>
-    curves.meanPrecision({ threshold: t, category: undefined, area: a, maxDetections: m });
+    curves.meanPrecision({ threshold: t, category, area: a, maxDetections: m });
   const ar = (a: number, m: number): number =>
-    curves.meanRecall({ threshold: undefined, category: undefined, area: a, maxDetections: m });
+    curves.meanRecall({ threshold: undefined, category, area: a, maxDetections: m });
   return {
     ap: ap(undefined, area('all'), headline),
     ap50: ap(threshold(0.5), area('all'), last),
@@ -72,21 +74,20 @@ export function summarizeCoco(curves: CocoCurves, parameters: Required<CocoParam
   };
 }
 
-/** AP and AR per category over all areas, at the most detections. */
+/** The twelve numbers per category. */
 export function scoreCategories(
   curves: CocoCurves,
   parameters: Required<CocoParameters>,
   categories: readonly CocoCategory[],
 ): CocoCategoryScore[] {
   const area = parameters.areaRanges.findIndex((range) => range.name === 'all');
-  const m = parameters.maxDetections.length - 1;
-  const threshold = (value: number): number => parameters.iouThresholds.findIndex((t) => Math.abs(t - value) < 1e-9);
-  return categories.map((category, k) => ({
-    categoryId: category.id,
-    name: category.name,
-    ap: curves.meanPrecision({ threshold: undefined, category: k, area, maxDetections: m }),
-    ap50: curves.meanPrecision({ threshold: threshold(0.5), category: k, area, maxDetections: m }),
-    ap75: curves.meanPrecision({ threshold: threshold(0.75), category: k, area, maxDetections: m }),
-    ar: curves.meanRecall({ threshold: undefined, category: k, area, maxDetections: m }),
+  const maxDetections = parameters.maxDetections.length - 1;
+  // a category's AP is asked for by its own name: it does not depend on how the headline is read
+  const own = { ...parameters, mode: 'corrected' as const };
+  return categories.map(({ id, name }, category) => ({
+    categoryId: id,
+    name,
+    ...summarizeCoco(curves, own, category),
+    ar: curves.meanRecall({ threshold: undefined, category, area, maxDetections }),
   }));
 }

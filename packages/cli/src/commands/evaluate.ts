@@ -30,6 +30,7 @@ interface EvaluateFlags {
   readonly worst?: number;
   readonly errors?: boolean;
   readonly calibration?: boolean;
+  readonly maxDets?: readonly number[];
   readonly out?: string;
 }
 
@@ -71,6 +72,7 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
     .option('--worst <n>', 'the n worst photos', count)
     .option('--errors', 'results: what AP is lost to')
     .option('--calibration', 'results: whether scores mean what they say')
+    .option('--max-dets <list>', 'results: detections scored a photo (default: 1,10,100)', limits)
     .option('--out <file>', 'also write everything as JSON')
     .action(async (flags: EvaluateFlags) => {
       const format = flags.format === 'auto' ? await formatOf(flags.pred) : flags.format;
@@ -93,9 +95,14 @@ async function evaluate(format: Format, flags: EvaluateFlags): Promise<Evaluatio
   if (format !== 'coco-results' && (errors === true || calibration === true)) {
     throw new UsageError('--errors and --calibration are of detections with scores: COCO results.');
   }
+  const clustered = flags.mapping !== undefined || (protocol !== undefined && protocol !== 'classes');
+  if (flags.maxDets !== undefined && (format !== 'coco-results' || clustered)) {
+    throw new UsageError('--max-dets is of COCO results whose categories are classes.');
+  }
   const options: EvaluationOptions = {
     gt,
     pred,
+    ...(flags.maxDets === undefined ? {} : { maxDetections: flags.maxDets }),
     ...(protocol === undefined ? {} : { protocols: protocolsOf(protocol) }),
     ...(flags.mapping === undefined
       ? {}
@@ -147,4 +154,11 @@ function ratio(text: string): number {
 function count(text: string): number {
   if (/^\d+$/u.test(text)) return Number(text);
   throw new InvalidArgumentError(`wanted a whole number, got ${text}.`);
+}
+
+function limits(text: string): readonly number[] {
+  const values = text.split(',').map(Number);
+  const rising = values.every((value, i) => Number.isInteger(value) && value > (values[i - 1] ?? 0));
+  if (rising && values.length <= 3) return values;
+  throw new InvalidArgumentError(`wanted one to three rising whole numbers, as 1,10,100, got ${text}.`);
 }

@@ -10,17 +10,24 @@ import {
   type PanopticClassScore,
   type SemanticClassScore,
 } from '@u2seg/metrics';
-import { percent, type MetricTable } from '../pipeline/metric-tables.ts';
+import { cocoTable, percent, type MetricTable } from '../pipeline/metric-tables.ts';
 import type { EvaluationOptions } from './evaluation.ts';
 
 const inPercent = 'Percent; - where the ground truth has none.';
 
-export function instanceClassTable(name: string, scores: readonly CocoCategoryScore[]): MetricTable {
+export function instanceClassTable(
+  name: string,
+  scores: readonly CocoCategoryScore[],
+  maxDetections?: readonly number[],
+): MetricTable {
+  const stats = Object.fromEntries(scores.map((one) => [one.categoryId, one]));
+  const { columns, rows } = cocoTable('', '', stats, maxDetections);
+  const names = new Map(scores.map((one) => [`${one.categoryId}`, one.name]));
   return {
     title: `Per class: ${name}`,
     protocol: inPercent,
-    columns: ['class', 'AP', 'AP50', 'AP75', 'AR@100'],
-    rows: scores.map((one) => [one.name, percent(one.ap), percent(one.ap50), percent(one.ap75), percent(one.ar)]),
+    columns: ['class', ...columns.slice(1)],
+    rows: rows.map(([id, ...values]) => [names.get(id!)!, ...values]),
   };
 }
 

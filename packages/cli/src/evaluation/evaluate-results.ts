@@ -2,6 +2,7 @@
 import { U2SegError } from '@u2seg/core';
 import {
   ClusteredInstanceEvaluator,
+  cocoDefaults,
   evaluateClassAgnostic,
   evaluateCoco,
   maskAt,
@@ -29,8 +30,9 @@ export async function evaluateResults(options: EvaluationOptions): Promise<Evalu
   if (matchings !== undefined || options.mapping !== undefined) return evaluateClustered(gt, options);
   const dt = readCocoResults(options.pred, await bytesOf(options.pred), gt);
   const kinds = kindsOf(dt);
+  const { maxDetections = cocoDefaults.maxDetections } = options;
   const by = (score: typeof evaluateCoco | typeof evaluateClassAgnostic): Reports =>
-    Object.fromEntries(kinds.map((iouType) => [iouType, score(gt, dt, { iouType })]));
+    Object.fromEntries(kinds.map((iouType) => [iouType, score(gt, dt, { iouType, maxDetections })]));
   const [classAware, classAgnostic] = [by(evaluateCoco), by(evaluateClassAgnostic)];
   const rows = { ...prefixed('class-aware', classAware), ...prefixed('class-agnostic', classAgnostic) };
   const details = kinds.map((kind) => ({ kind, ...instanceDetails(gt, dt, kind, options) }));
@@ -38,15 +40,17 @@ export async function evaluateResults(options: EvaluationOptions): Promise<Evalu
     tables: [
       cocoTable(
         'Boxes and masks',
-        `COCO AP and AR in percent, IoU 0.50:0.05:0.95, at most 100 detections a photo; class-aware takes the categories as given, class-agnostic makes them one; ${options.gt}`,
+        `COCO AP and AR in percent, IoU 0.50:0.05:0.95, at most ${maxDetections.at(-1)} detections a photo; class-aware takes the categories as given, class-agnostic makes them one; ${options.gt}`,
         rows,
+        maxDetections,
       ),
       ...(options.perClass === true
-        ? kinds.map((kind) => instanceClassTable(kind, classAware[kind]!.perCategory))
+        ? kinds.map((kind) => instanceClassTable(kind, classAware[kind]!.perCategory, maxDetections))
         : []),
       ...details.flatMap(({ tables }) => tables),
     ],
     report: {
+      maxDetections,
       classAware: statsOf(classAware),
       classAgnostic: statsOf(classAgnostic),
       ...(options.perClass === true

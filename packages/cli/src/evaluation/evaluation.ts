@@ -19,6 +19,8 @@ export interface EvaluationOptions {
   readonly worst?: number;
   readonly errors?: boolean;
   readonly calibration?: boolean;
+  /** Detections scored a photo, rising; the last limits the matching. Results whose categories are classes. */
+  readonly maxDetections?: readonly number[];
   /** Thresholds of the majority vote. */
   readonly voteMinScore?: number;
   readonly voteMinIou?: number;

@@ -1,5 +1,11 @@
 /** The metrics of a run as tables for people: terminal and report show the same. */
-import type { ClusteredInstanceResult, CocoStats, ProtocolResult, UniversalReport } from '@u2seg/metrics';
+import {
+  cocoDefaults,
+  type ClusteredInstanceResult,
+  type CocoStats,
+  type ProtocolResult,
+  type UniversalReport,
+} from '@u2seg/metrics';
 import type { RunMetrics } from './evaluate-stage.ts';
 import type { SemanticScore } from './semantic-scores.ts';
 
@@ -12,17 +18,24 @@ export interface MetricTable {
   readonly note?: string;
 }
 
-const cocoColumns: readonly (readonly [string, keyof CocoStats])[] = [
-  ['AP', 'ap'],
-  ['AP50', 'ap50'],
-  ['AP75', 'ap75'],
-  ['AP small', 'apSmall'],
-  ['AP medium', 'apMedium'],
-  ['AP large', 'apLarge'],
-  ['AR@1', 'arFirst'],
-  ['AR@10', 'arSecond'],
-  ['AR@100', 'arThird'],
-];
+/** Columns of COCO's twelve numbers; of fewer than three limits of detections, AR at those there are. */
+function cocoColumns(
+  maxDetections: readonly number[] = cocoDefaults.maxDetections,
+): readonly (readonly [string, keyof CocoStats])[] {
+  const limits = (['arFirst', 'arSecond', 'arThird'] as const).slice(0, maxDetections.length);
+  return [
+    ['AP', 'ap'],
+    ['AP50', 'ap50'],
+    ['AP75', 'ap75'],
+    ['AP small', 'apSmall'],
+    ['AP medium', 'apMedium'],
+    ['AP large', 'apLarge'],
+    ...limits.map((key, i) => [`AR@${maxDetections[i]}`, key] as const),
+    ['AR small', 'arSmall'],
+    ['AR medium', 'arMedium'],
+    ['AR large', 'arLarge'],
+  ];
+}
 
 /** What a matching did, in one sentence. */
 function protocolSentence({ protocol, mapping }: Pick<ProtocolResult, 'protocol' | 'mapping'>): string {
@@ -66,12 +79,19 @@ export function metricTables(metrics: RunMetrics): MetricTable[] {
 }
 
 /** The numbers of COCO's summary, one row a name. */
-export function cocoTable(title: string, protocol: string, stats: Readonly<Record<string, CocoStats>>): MetricTable {
+/** @param maxDetections - limits at which the statistics' AR was taken */
+export function cocoTable(
+  title: string,
+  protocol: string,
+  stats: Readonly<Record<string, CocoStats>>,
+  maxDetections?: readonly number[],
+): MetricTable {
+  const columns = cocoColumns(maxDetections);
   return {
     title,
     protocol,
-    columns: ['', ...cocoColumns.map(([name]) => name)],
-    rows: Object.entries(stats).map(([name, values]) => [name, ...cocoColumns.map(([, key]) => percent(values[key]))]),
+    columns: ['', ...columns.map(([name]) => name)],
+    rows: Object.entries(stats).map(([name, values]) => [name, ...columns.map(([, key]) => percent(values[key]))]),
   };
 }
 
@@ -81,6 +101,7 @@ export function classAwareTable(
   photos: string,
 ): MetricTable {
   const all = Object.values(results).flat();
+  const columns = cocoColumns();
   const first = all[0]!;
   const rows = Object.entries(results).flatMap(([name, list]) =>
     list.flatMap(({ protocol, mapping, matchedClusters, bbox, segm }) =>
@@ -96,7 +117,7 @@ export function classAwareTable(
                 protocol,
                 kind,
                 `${matchedClusters} of ${mapping.classOfCluster.length}`,
-                ...cocoColumns.map(([, key]) => percent(report.stats[key])),
+                ...columns.map(([, key]) => percent(report.stats[key])),
               ],
             ],
       ),
@@ -107,7 +128,7 @@ export function classAwareTable(
     protocol:
       `COCO AP and AR in percent over the ${first.mapping.classNames.length} thing classes of the ground truth, IoU 0.50:0.05:0.95, at most 100 a photo; clusters matched to classes ` +
       `${fittedOn(first.fittedOnScoredData)}, detections of the others dropped. ${sentencesOf(Object.values(results)[0]!)}. ${photos}`,
-    columns: ['', 'matching', 'of', 'clusters', ...cocoColumns.map(([name]) => name)],
+    columns: ['', 'matching', 'of', 'clusters', ...columns.map(([name]) => name)],
     rows,
   };
 }
