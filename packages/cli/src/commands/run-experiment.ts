@@ -37,7 +37,7 @@ export function registerRunExperiment(program: Command, context: CommandContext)
   program
     .command('run')
     .description('run an experiment: a table of a paper or an ablation; its numbers become a record for `u2seg table`')
-    .argument('[id]', 'experiment; u2seg table --all shows them')
+    .argument('[ids...]', 'experiments; u2seg table --all shows them')
     .option('--all', 'every experiment')
     .option('--smoke', 'the systems on a few small synthetic scenes: shows that they run, comparable with nothing')
     .option('--photos <folder>', 'photos the systems learn from')
@@ -57,8 +57,8 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     .option('--out <folder>', 'where runs go; what is done there is not done again', 'runs/experiments')
     .option('--records <folder>', 'where records go', 'experiments/records')
     .option('--experiments <module>', 'module or file that exports experiments, instead of @u2seg/experiments')
-    .action(async (id: string | undefined, flags: RunFlags) => {
-      const chosen = selectExperiments(await loadExperiments(flags.experiments), id, flags.all);
+    .action(async (ids: readonly string[], flags: RunFlags) => {
+      const chosen = selectExperiments(await loadExperiments(flags.experiments), ids, flags.all);
       const smoke = flags.smoke === true;
       const reporter = createReporter(context);
       const common = { out: flags.out, reporter, now: Date.now };

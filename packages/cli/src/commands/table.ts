@@ -18,13 +18,13 @@ export function registerTable(program: Command, context: CommandContext): void {
   program
     .command('table')
     .description('paper | measured | difference | record of an experiment; what was not measured stays empty')
-    .argument('[id]', 'experiment')
+    .argument('[ids...]', 'experiments')
     .option('--all', 'every experiment')
     .addOption(new Option('--format <name>').choices(['text', 'markdown', 'latex', 'html']).default('text'))
     .option('--records <folder>', 'where `u2seg run` left its records', 'experiments/records')
     .option('--experiments <module>', 'module or file that exports experiments, instead of @u2seg/experiments')
-    .action(async (id: string | undefined, flags: TableFlags) => {
-      const chosen = selectExperiments(await loadExperiments(flags.experiments), id, flags.all);
+    .action(async (ids: readonly string[], flags: TableFlags) => {
+      const chosen = selectExperiments(await loadExperiments(flags.experiments), ids, flags.all);
       const tables: MetricTable[] = [];
       for (const experiment of chosen) {
         const full = await readRecord(flags.records, experiment.id, 'full');

@@ -84,19 +84,21 @@ export async function loadExperiments(module: string | undefined): Promise<reado
   return loaded.experiments as readonly ListedExperiment[];
 }
 
-/** One by its id, or all. @throws UsageError naming the nearest id there is */
+/** Those named, in the order of their names, or all. @throws UsageError naming the nearest id there is */
 export function selectExperiments(
   list: readonly ListedExperiment[],
-  id: string | undefined,
+  wanted: readonly string[],
   all: boolean | undefined,
 ): readonly ListedExperiment[] {
   if (all === true) return list;
   const ids = list.map((experiment) => experiment.id);
-  if (id === undefined) throw new UsageError(`name an experiment or give --all; there are ${ids.join(', ')}.`);
-  const found = list.find((experiment) => experiment.id === id);
-  if (found !== undefined) return [found];
-  const nearest = nearestName(id, ids);
-  throw new UsageError(
-    `there is no experiment ${id}${nearest === undefined ? '' : `; the nearest is ${nearest}`}. There are ${ids.join(', ')}.`,
-  );
+  if (wanted.length === 0) throw new UsageError(`name an experiment or give --all; there are ${ids.join(', ')}.`);
+  return [...new Set(wanted)].map((id) => {
+    const found = list.find((experiment) => experiment.id === id);
+    if (found !== undefined) return found;
+    const nearest = nearestName(id, ids);
+    throw new UsageError(
+      `there is no experiment ${id}${nearest === undefined ? '' : `; the nearest is ${nearest}`}. There are ${ids.join(', ')}.`,
+    );
+  });
 }

@@ -25,6 +25,8 @@ const systemSchema = z.object({
   /** Run folder; systems that differ only in how they are evaluated share it. */
   run: z.string(),
   seconds: z.number(),
+  /** Stages taken over from runs that had them already; `seconds` is without them. */
+  adopted: z.array(z.string()).optional(),
   /** Photos the network learned from when others were scored. */
   trainedOn: z.string().optional(),
   /** Settings replaced because this variant cannot have them. */

@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
 import type { PipelineConfig } from '../pipeline/config.ts';
-import { fitFolder } from '../pipeline/fit.ts';
+import { sharedStageKeys } from '../pipeline/adopt-stages.ts';
+import { fitFolder, type StageName } from '../pipeline/fit.ts';
 import { loadConfig } from '../pipeline/load-config.ts';
 import { scoreElsewhere } from '../pipeline/score-elsewhere.ts';
 import type { Reporter } from '../progress/reporter.ts';
@@ -40,7 +41,7 @@ export interface ExperimentJob {
   readonly now: () => number;
 }
 
-type Outcome = Pick<MeasuredSystem, 'run' | 'seconds' | 'summary' | 'failed'> & {
+type Outcome = Pick<MeasuredSystem, 'run' | 'seconds' | 'summary' | 'failed' | 'adopted'> & {
   readonly numbers: Readonly<Record<string, number | null>>;
 };
 
@@ -48,6 +49,8 @@ type Outcome = Pick<MeasuredSystem, 'run' | 'seconds' | 'summary' | 'failed'> & 
 export class SystemRunner {
   readonly #job: ExperimentJob;
   readonly #done = new Map<string, Outcome>();
+  /** Runs that have finished a stage, by the stage's key. */
+  readonly #stages = new Map<string, string>();
 
   constructor(job: ExperimentJob) {
     this.#job = job;
@@ -150,14 +153,23 @@ export class SystemRunner {
     const run = join(out, `${variant}-${hash(identity, resolve(photos)).slice(0, 10)}`);
     reporter.note(`run ${this.#done.size + 1}: ${run}`);
     return this.#timed(run, async () => {
+      const keys = [...sharedStageKeys(config)];
+      const adopt = new Map(
+        keys.flatMap(([stage, key]): [StageName, string][] => {
+          const folder = this.#stages.get(key);
+          return folder === undefined || folder === run ? [] : [[stage, folder]];
+        }),
+      );
       const result = await fitFolder({
         photos,
         out: run,
         config,
+        adopt,
         ...(val === undefined ? { gt } : {}),
         reporter,
         now,
       });
+      for (const [, key] of keys) if (!this.#stages.has(key)) this.#stages.set(key, run);
       const { labels } = this.#job;
       const metrics =
         val === undefined
@@ -172,11 +184,13 @@ export class SystemRunner {
             });
       const summary: unknown =
         result.summaryPath === undefined ? null : JSON.parse(await readFile(result.summaryPath, 'utf8'));
-      return { summary, numbers: metrics === undefined ? {} : experimentMetrics(metrics) };
+      const { adopted = [] } = result;
+      const numbers = metrics === undefined ? {} : experimentMetrics(metrics);
+      return { summary, numbers, ...(adopted.length === 0 ? {} : { adopted: [...adopted] }) };
     });
   }
 
-  async #timed(run: string, work: () => Promise<Pick<Outcome, 'summary' | 'numbers'>>): Promise<Outcome> {
+  async #timed(run: string, work: () => Promise<Pick<Outcome, 'summary' | 'numbers' | 'adopted'>>): Promise<Outcome> {
     const { now, reporter } = this.#job;
     const start = now();
     const seconds = (): number => (now() - start) / 1000;

@@ -1,5 +1,6 @@
 /** The main job: from a folder of photos to a trained segmenter, every stage resumable. */
 import { listPhotos, type PhotoListing } from '@u2seg/datasets';
+import { adoptStages } from './adopt-stages.ts';
 import { openGroundTruth } from './ground-truth.ts';
 import { clusterAll, type InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
@@ -47,6 +48,8 @@ export interface FitOptions {
   readonly gt?: string;
   /** Last stage to run. */
   readonly until?: StageName;
+  /** Other runs on the same photos, by the stage that may be taken over from them. */
+  readonly adopt?: ReadonlyMap<StageName, string>;
   readonly shard?: Shard;
   /** Worker threads; by default one a core. */
   readonly workers?: number;
@@ -65,6 +68,8 @@ export interface FitResult {
   readonly trained?: TrainedModel;
   readonly predictions?: PredictionTables;
   readonly metrics?: RunMetrics;
+  /** Stages taken over from other runs. */
+  readonly adopted?: readonly StageName[];
   readonly warnings: readonly string[];
   readonly summaryPath?: string;
   readonly reportPath?: string;
@@ -84,7 +89,9 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
   const run = await RunDirectory.open(options.out, options.photos, config, options.shard);
   try {
     const times = await StageTimes.open(run, options.now);
+    const adopted = options.adopt === undefined ? [] : await adoptStages(run, options.adopt);
     const result = await runStages(options, listing, run, times);
+    result.adopted = adopted;
     await times.save();
     const last = options.until ?? 'report';
     if (last !== 'report' && last !== 'evaluate') return result;
