@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { ListedExperiment } from '../src/experiments/experiment-module.ts';
 import { readRecord, withSystems, type ExperimentRecord } from '../src/experiments/experiment-record.ts';
 import { experimentTable } from '../src/experiments/experiment-table.ts';
-import { smokeSystem } from '../src/experiments/smoke-variant.ts';
+import { smokeSystem, tinySystem } from '../src/experiments/smoke-variant.ts';
 import { u2seg } from './run-cli.ts';
 
 const experiment: ListedExperiment = {
@@ -142,6 +142,17 @@ it('makes a system of full size small and says what was left out', async () => {
   expect((await smokeSystem(['train.iterations=0'])).config.train.iterations).toBe(0);
 });
 
+it('makes a system as small as the tiny preset', async () => {
+  const { config, replaced } = await tinySystem(['clustering.k=800', 'train.preset=u2seg-800', 'semantics.crf=false']);
+  expect(config).toMatchObject({
+    preset: 'tiny',
+    clustering: { k: 10 },
+    train: { preset: 'tiny' },
+    semantics: { crf: false },
+  });
+  expect(replaced).toEqual(['train.preset=u2seg-800', 'clustering.k=800']);
+});
+
 describe('u2seg run', () => {
   let folder: string;
   let module: string;
@@ -207,6 +218,9 @@ describe('u2seg run', () => {
     expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/the nearest is imagenet/u)]);
     const wrong = await u2seg(['run', 'two-sets', ...photos, '--data', 'voca', ...options()]);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/the nearest is voc/u)]);
+    const small = ['--data', 'voc', '--training', 'imagenet', '--set', 'seed=1'];
+    const mixed = await u2seg(['run', 'two-sets', ...photos, ...small, ...options()]);
+    expect([mixed.code, mixed.stderr]).toEqual([2, expect.stringMatching(/give one or the other/u)]);
     const seeds = await u2seg(['run', 'two-sets', '--smoke', '--seeds', '0,0', ...options()]);
     expect([seeds.code, seeds.stderr]).toEqual([2, expect.stringMatching(/different whole numbers/u)]);
     const unknown = await u2seg(['run', 'two-set', '--smoke', ...options()]);

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { U2SegError } from '@u2seg/core';
 import { writeFileAtomic } from '@u2seg/interchange';
 import {
@@ -28,6 +28,8 @@ interface RunFlags {
   readonly data?: string;
   readonly training?: string;
   readonly seeds?: readonly number[];
+  readonly preset?: 'tiny';
+  readonly set: readonly string[];
   readonly out: string;
   readonly records: string;
   readonly experiments?: string;
@@ -54,6 +56,12 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     )
     .option('--training <name>', 'published data set --photos are (imagenet, coco, ...), with --data')
     .option('--seeds <list>', 'seeds, as in 0,1,2: mean and deviation of every number', seedList)
+    .addOption(
+      new Option('--preset <name>', 'systems of full size at the size of the tiny preset, on your photos').choices([
+        'tiny',
+      ]),
+    )
+    .option('--set <key=value>', 'setting laid over every system; repeatable', append, [])
     .option('--out <folder>', 'where runs go; what is done there is not done again', 'runs/experiments')
     .option('--records <folder>', 'where records go', 'experiments/records')
     .option('--experiments <module>', 'module or file that exports experiments, instead of @u2seg/experiments')
@@ -76,6 +84,7 @@ export function registerRunExperiment(program: Command, context: CommandContext)
                   variant: 'smoke',
                   ...(await smokeScenes(flags.out)),
                   ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }),
+                  set: flags.set,
                 }
               : {
                   ...common,
@@ -84,6 +93,8 @@ export function registerRunExperiment(program: Command, context: CommandContext)
                   ...(data === undefined ? {} : { data }),
                   ...(flags.training === undefined ? {} : { training: flags.training }),
                   ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }),
+                  ...(flags.preset === undefined ? {} : { preset: flags.preset }),
+                  set: flags.set,
                 },
           );
         runners.set(data, runner);
@@ -110,7 +121,12 @@ function scoredData(experiment: ListedExperiment, { data }: RunFlags): string | 
 }
 
 /** Numbers stand beside the paper's only where both learned from the same photos. @throws UsageError */
-function checkTraining(experiment: ListedExperiment, { data, training }: RunFlags): void {
+function checkTraining(experiment: ListedExperiment, { data, training, preset, set }: RunFlags): void {
+  if (data !== undefined && (preset !== undefined || set.length > 0)) {
+    throw new UsageError(
+      '--data sets numbers beside the paper’s, which --preset and --set would make others: give one or the other.',
+    );
+  }
   const known = trainingData(experiment);
   if (training === undefined && data !== undefined && known.length > 0) {
     throw new UsageError(
@@ -125,6 +141,10 @@ function checkTraining(experiment: ListedExperiment, { data, training }: RunFlag
 function notOne(flag: string, value: string, what: string, known: readonly string[]): string {
   const nearest = nearestName(value, known);
   return `--${flag} ${value}: ${what} ${known.join(', ')}${nearest === undefined ? '' : `; the nearest is ${nearest}`}.`;
+}
+
+function append(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 function seedList(text: string): number[] {

@@ -15,7 +15,7 @@ import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
 import type { ListedExperiment, ListedSystem } from './experiment-module.ts';
 import type { ExperimentRecord, ExperimentVariant, MeasuredCell, MeasuredSystem } from './experiment-record.ts';
 import { meanAndDeviation } from './mean-and-deviation.ts';
-import { smokeSystem } from './smoke-variant.ts';
+import { smokeSystem, tinySystem, type SmokeSystem } from './smoke-variant.ts';
 
 export interface ExperimentJob {
   readonly variant: ExperimentVariant;
@@ -35,6 +35,10 @@ export interface ExperimentJob {
   readonly training?: string;
   /** Every system once for each; by default its own. */
   readonly seeds?: readonly number[];
+  /** `tiny`: systems of full size at that of the tiny preset. */
+  readonly preset?: 'tiny';
+  /** Laid over the settings of every system. */
+  readonly set?: readonly string[];
   /** Folder of the runs. */
   readonly out: string;
   readonly reporter: Reporter;
@@ -86,12 +90,9 @@ export class SystemRunner {
     system: ListedSystem,
     seed: number | undefined,
   ): Promise<{ readonly measured: MeasuredSystem; readonly numbers: Outcome['numbers'] }> {
-    const { variant, val, photos, training } = this.#job;
-    const settings = [...system.settings, ...(seed === undefined ? [] : [`seed=${seed}`])];
-    const { config, replaced } =
-      variant === 'smoke'
-        ? await smokeSystem(settings)
-        : { config: await loadConfig({ preset: system.preset, set: settings }), replaced: [] };
+    const { val, photos, training, variant, set = [] } = this.#job;
+    const settings = [...system.settings, ...set, ...(seed === undefined ? [] : [`seed=${seed}`])];
+    const { config, replaced } = await this.#sized(system.preset, settings);
     const { numbers, ...outcome } = await this.#outcome(config, system);
     const share = variant === 'smoke' && system.fineTune !== undefined ? [`share=${system.fineTune.share}`] : [];
     const measured: MeasuredSystem = {
@@ -103,6 +104,12 @@ export class SystemRunner {
       replaced: [...replaced, ...share],
     };
     return { measured, numbers };
+  }
+
+  async #sized(preset: ListedSystem['preset'], settings: readonly string[]): Promise<SmokeSystem> {
+    if (this.#job.variant === 'smoke') return smokeSystem(settings);
+    if (this.#job.preset === 'tiny' && preset !== 'tiny') return tinySystem(settings);
+    return { config: await loadConfig({ preset, set: settings }), replaced: [] };
   }
 
   async #outcome(config: PipelineConfig, system: ListedSystem): Promise<Outcome> {

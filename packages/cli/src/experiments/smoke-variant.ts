@@ -34,22 +34,40 @@ function smallPreset(setting: string): string {
   return setting.startsWith('train.preset=cutler') ? 'train.preset=tiny-agnostic' : 'train.preset=tiny';
 }
 
-export async function smokeSystem(settings: readonly string[]): Promise<SmokeSystem> {
+/** Settings that only a system of full size can have are left out, the others laid over the tiny preset. */
+function small(settings: readonly string[]): { readonly set: readonly string[]; readonly replaced: readonly string[] } {
   const presets = settings.filter((setting) => setting.startsWith('train.preset=') && !/=tiny/u.test(setting));
   const dropped = settings.filter((setting) => fullSize.test(setting));
   const kept = settings.filter((setting) => !dropped.includes(setting) && !presets.includes(setting));
-  const config = await loadConfig({ preset: 'tiny', set: [...smokeBase, ...kept, ...presets.map(smallPreset)] });
+  return { set: [...kept, ...presets.map(smallPreset)], replaced: [...dropped, ...presets] };
+}
+
+/** Most clusters of a system at the size of the tiny preset. */
+const tinyClusters = 30;
+
+/** A system at the size of the tiny preset, on photos of one's own: comparable with its like, with no paper. */
+export async function tinySystem(settings: readonly string[]): Promise<SmokeSystem> {
+  const { set, replaced } = small(settings);
+  const many = set.filter((setting) => Number(/^clustering\.k=(\d+)$/u.exec(setting)?.[1]) > tinyClusters);
+  const config = await loadConfig({ preset: 'tiny', set: set.filter((setting) => !many.includes(setting)) });
+  return { config, replaced: [...replaced, ...many] };
+}
+
+export async function smokeSystem(settings: readonly string[]): Promise<SmokeSystem> {
+  const { set, replaced } = small(settings);
+  const config = await loadConfig({ preset: 'tiny', set: [...smokeBase, ...set] });
   const { train, clustering, semantics, rounds } = config;
-  const small: PipelineConfig = {
-    ...config,
-    clustering: { ...clustering, k: Math.min(clustering.k, 8) },
-    semantics: { ...semantics, clusters: Math.min(semantics.clusters, 6) },
-    train: { ...train, iterations: Math.min(train.iterations, 4) },
-    rounds: { ...rounds, count: Math.min(rounds.count, 2) },
-  };
   const manyClusters = clustering.k > 8 && settings.some((setting) => setting.startsWith('clustering.k='));
-  const clamped = manyClusters ? [`clustering.k=${clustering.k}`] : [];
-  return { config: small, replaced: [...dropped, ...presets, ...clamped] };
+  return {
+    config: {
+      ...config,
+      clustering: { ...clustering, k: Math.min(clustering.k, 8) },
+      semantics: { ...semantics, clusters: Math.min(semantics.clusters, 6) },
+      train: { ...train, iterations: Math.min(train.iterations, 4) },
+      rounds: { ...rounds, count: Math.min(rounds.count, 2) },
+    },
+    replaced: [...replaced, ...(manyClusters ? [`clustering.k=${clustering.k}`] : [])],
+  };
 }
 
 /** Eight scenes, written once below `out`. */
