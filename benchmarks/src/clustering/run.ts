@@ -1,7 +1,7 @@
 /**
- * K-means against faiss-cpu, in turns within one run.
+ * K-means against faiss-cpu, in turns within one run, on points with structure and on points without.
  *
- *   npm run build && node benchmarks/dist/clustering/run.js [--rounds 3] [--engines tfjs,tfjs-bf16,onnxruntime] [--n 100000] [--note "..."]
+ *   npm run build && node benchmarks/dist/clustering/run.js [--rounds 3] [--engines tfjs,tfjs-float32,tfjs-plain,onnxruntime] [--data mixture,uniform] [--n 100000] [--note "..."]
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,8 +16,9 @@ import type { Answer, Sizes } from './sizes.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
-    engines: { type: 'string', default: 'tfjs,tfjs-bf16,onnxruntime' },
+    rounds: { type: 'string', default: '2' },
+    engines: { type: 'string', default: 'tfjs,tfjs-float32,tfjs-plain,onnxruntime' },
+    data: { type: 'string', default: 'mixture,uniform' },
     n: { type: 'string', default: '100000' },
     dim: { type: 'string', default: '768' },
     k: { type: 'string', default: '800' },
@@ -38,6 +39,8 @@ class Contestant {
   readonly #lines: AsyncIterator<string>;
   readonly #reader: Interface;
   readonly seconds: number[] = [];
+  /** Passes over all N K scores of the last run; the peer does not tell. */
+  passes: number | undefined;
   status = '';
   alive = true;
 
@@ -64,6 +67,7 @@ class Contestant {
       this.alive = false;
       this.status = `failed: ${answer.missing ?? 'no answer'}`;
     }
+    this.passes = answer.passes;
     return answer.seconds;
   }
 
@@ -81,8 +85,10 @@ class Contestant {
   }
 }
 
-function drawPoints(n: number, dim: number): Float32Array {
+/** `mixture`: Gaussians around `components` means. `uniform`: every number in [0, 1), no clusters at all. */
+function drawPoints(kind: string, n: number, dim: number): Float32Array {
   const rng = new SeededRng(7);
+  if (kind === 'uniform') return Float32Array.from({ length: n * dim }, rng.asFunction());
   const means = Float32Array.from({ length: components * dim }, () => spread * rng.normal());
   const points = new Float32Array(n * dim);
   for (let i = 0; i < n; i += 1) {
@@ -94,77 +100,87 @@ function drawPoints(n: number, dim: number): Float32Array {
 
 const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]!;
 
-const folder = mkdtempSync(join(tmpdir(), 'u2seg-kmeans-'));
 const [n, dim, k] = [Number(values.n), Number(values.dim), Number(values.k)];
-const sizes = (out: string): Sizes => ({
-  n,
-  dim,
-  k,
-  iterations: Number(values.iterations),
-  threads: Number(values.threads),
-  points: join(folder, 'points.f32'),
-  start: join(folder, 'start.f32'),
-  out: join(folder, out),
-});
-const contestants: Contestant[] = [];
-try {
-  const points = drawPoints(n, dim);
-  const start = new Float32Array(k * dim);
-  for (const [c, row] of sampleWithoutReplacement(n, k, new SeededRng(11).asFunction()).entries()) {
-    start.set(points.subarray(row * dim, (row + 1) * dim), c * dim);
-  }
-  writeFileSync(sizes('').points, points);
-  writeFileSync(sizes('').start, start);
-  const peer = fileURLToPath(new URL('../../clustering/peer.py', import.meta.url));
-  const serve = fileURLToPath(new URL('./serve.js', import.meta.url));
-  const python = process.env['U2SEG_PEER_PYTHON'] ?? 'python3';
-  contestants.push(new Contestant('faiss-cpu', python, [peer, JSON.stringify(sizes('faiss-cpu.f32'))]));
-  for (const engine of values.engines.split(',')) {
-    contestants.push(new Contestant(engine, process.execPath, [serve, JSON.stringify(sizes(`${engine}.f32`)), engine]));
-  }
-  for (const contestant of contestants) await contestant.ready();
-  const load = loadavg()[0]!;
-  for (let round = 0; round < Number(values.rounds); round += 1) {
-    for (const contestant of contestants) {
-      const seconds = await contestant.run();
-      if (seconds !== undefined) contestant.seconds.push(seconds);
-      console.log(`round ${round + 1}: ${contestant.name} ${seconds?.toFixed(2) ?? contestant.status}`);
+
+async function compare(kind: string): Promise<Record<string, object>> {
+  const folder = mkdtempSync(join(tmpdir(), 'u2seg-kmeans-'));
+  const sizes = (out: string): Sizes => ({
+    n,
+    dim,
+    k,
+    iterations: Number(values.iterations),
+    threads: Number(values.threads),
+    points: join(folder, 'points.f32'),
+    start: join(folder, 'start.f32'),
+    out: join(folder, out),
+  });
+  const contestants: Contestant[] = [];
+  try {
+    const points = drawPoints(kind, n, dim);
+    const start = new Float32Array(k * dim);
+    for (const [c, row] of sampleWithoutReplacement(n, k, new SeededRng(11).asFunction()).entries()) {
+      start.set(points.subarray(row * dim, (row + 1) * dim), c * dim);
     }
-  }
-  const results: Record<string, object> = {};
-  const peerSeconds = contestants[0]!.seconds;
-  let peerInertia: number | undefined;
-  for (const { name, seconds, status } of contestants) {
-    if (seconds.length === 0) {
-      results[name] = { status };
-      continue;
+    writeFileSync(sizes('').points, points);
+    writeFileSync(sizes('').start, start);
+    const peer = fileURLToPath(new URL('../../clustering/peer.py', import.meta.url));
+    const serve = fileURLToPath(new URL('./serve.js', import.meta.url));
+    const python = process.env['U2SEG_PEER_PYTHON'] ?? 'python3';
+    contestants.push(new Contestant('faiss-cpu', python, [peer, JSON.stringify(sizes('faiss-cpu.f32'))]));
+    for (const engine of values.engines.split(',')) {
+      contestants.push(
+        new Contestant(engine, process.execPath, [serve, JSON.stringify(sizes(`${engine}.f32`)), engine]),
+      );
     }
-    const bytes = readFileSync(join(folder, `${name}.f32`));
-    const centroids = new Float32Array(bytes.buffer, bytes.byteOffset, k * dim);
-    const { scores } = await assignPoints(points, centroids, { dim, k });
-    const inertia = scores.reduce((sum, value) => sum + value, 0);
-    if (name === 'faiss-cpu') peerInertia = inertia;
-    results[name] = {
-      status,
-      medianSeconds: median(seconds),
-      bestSeconds: Math.min(...seconds),
-      seconds,
-      inertia,
-      ...(peerInertia === undefined ? {} : { inertiaDifference: Math.abs(inertia - peerInertia) / peerInertia }),
-      ...(peerSeconds.length === 0 ? {} : { peerOverOurs: median(peerSeconds) / median(seconds) }),
-    };
+    for (const contestant of contestants) await contestant.ready();
+    for (let round = 0; round < Number(values.rounds); round += 1) {
+      for (const contestant of contestants) {
+        const seconds = await contestant.run();
+        if (seconds !== undefined) contestant.seconds.push(seconds);
+        console.log(`${kind}, round ${round + 1}: ${contestant.name} ${seconds?.toFixed(2) ?? contestant.status}`);
+      }
+    }
+    const results: Record<string, object> = {};
+    const peerSeconds = contestants[0]!.seconds;
+    let peerInertia: number | undefined;
+    for (const { name, seconds, status, passes } of contestants) {
+      if (seconds.length === 0) {
+        results[name] = { status };
+        continue;
+      }
+      const bytes = readFileSync(join(folder, `${name}.f32`));
+      const centroids = new Float32Array(bytes.buffer, bytes.byteOffset, k * dim);
+      const { scores } = await assignPoints(points, centroids, { dim, k });
+      const inertia = scores.reduce((sum, value) => sum + value, 0);
+      if (name === 'faiss-cpu') peerInertia = inertia;
+      results[name] = {
+        status,
+        medianSeconds: median(seconds),
+        bestSeconds: Math.min(...seconds),
+        seconds,
+        ...(passes === undefined ? {} : { passes }),
+        inertia,
+        ...(peerInertia === undefined ? {} : { inertiaDifference: Math.abs(inertia - peerInertia) / peerInertia }),
+        ...(peerSeconds.length === 0 ? {} : { peerOverOurs: median(peerSeconds) / median(seconds) }),
+      };
+    }
+    return results;
+  } finally {
+    for (const contestant of contestants) contestant.close();
+    rmSync(folder, { recursive: true, force: true });
   }
-  const summary = {
-    benchmark: 'k-means',
-    sizes: { n, dim, k, iterations: Number(values.iterations), threads: Number(values.threads), components, spread },
-    rounds: Number(values.rounds),
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version, loadAtStart: load },
-    note: values.note,
-    results,
-  };
-  writeFileSync(values.summary, `${JSON.stringify(summary, null, 2)}\n`);
-  console.log(JSON.stringify(summary, null, 2));
-} finally {
-  for (const contestant of contestants) contestant.close();
-  rmSync(folder, { recursive: true, force: true });
 }
+
+const load = loadavg()[0]!;
+const results: Record<string, object> = {};
+for (const kind of values.data.split(',')) results[kind] = await compare(kind);
+const summary = {
+  benchmark: 'k-means',
+  sizes: { n, dim, k, iterations: Number(values.iterations), threads: Number(values.threads), components, spread },
+  rounds: Number(values.rounds),
+  machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version, loadAtStart: load },
+  note: values.note,
+  results,
+};
+writeFileSync(values.summary, `${JSON.stringify(summary, null, 2)}\n`);
+console.log(JSON.stringify(summary, null, 2));

@@ -1,4 +1,4 @@
-/** Our k-means on one engine, one run per line of input; a process of its own because precision is fixed at loading. */
+/** Our k-means on one engine, one run per line of input; a process of its own, as the peer is. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
@@ -12,11 +12,11 @@ async function openEngine(name: string, threads: number): Promise<{ engine: Clus
   if (name === 'onnxruntime') {
     return { engine: onnxruntimeEngine((model) => createOnnxSession(model, { threads })), note: `${threads} threads` };
   }
-  if (name === 'tfjs-bf16') process.env['ONEDNN_DEFAULT_FPMATH_MODE'] = 'BF16';
   const { description } = await loadTfBackend('tensorflow');
   // The same copy of tfjs-core that the backend registered with.
   const tf: unknown = createRequire(import.meta.url)('@tensorflow/tfjs-core');
-  return { engine: tfjsEngine(tf), note: description };
+  const precision = name === 'tfjs' ? 'auto' : 'float32';
+  return { engine: tfjsEngine(tf, { precision }), note: `${precision} products, ${description}` };
 }
 
 function floats(path: string): Float32Array {
@@ -45,10 +45,11 @@ try {
       maxIterations: sizes.iterations,
       emptyClusters: 'faiss',
       assignments: 'before-last-update',
+      acceleration: name === 'tfjs-plain' ? 'none' : 'bounds',
     });
     const seconds = (performance.now() - began) / 1000;
     writeFileSync(sizes.out, result.centroids);
-    say({ seconds, iterations: result.iterations });
+    say({ seconds, iterations: result.iterations, passes: result.passes });
   }
 } catch (cause) {
   say({ missing: cause instanceof Error ? cause.message : String(cause) });

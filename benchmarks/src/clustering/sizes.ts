@@ -18,4 +18,6 @@ export interface Answer {
   readonly missing?: string;
   readonly seconds?: number;
   readonly iterations?: number;
+  /** Scores computed, in passes over all N K. */
+  readonly passes?: number;
 }

@@ -174,3 +174,54 @@ export function lowerSquaredDistances(points: usize, n: i32, dim: i32, center: u
     x += (<usize>dim) << 2;
   }
 }
+
+/**
+ * How near a point is to a centroid, in float64: minus the squared distance, or the inner product. Sums in a fixed order,
+ * so that equal rows give equal numbers.
+ */
+export function nearness(x: usize, c: usize, dim: i32, inner: i32): f64 {
+  const wide = dim & ~7;
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let s2 = f64x2.splat(0);
+  let s3 = f64x2.splat(0);
+  let j = 0;
+  if (inner != 0) {
+    for (; j < wide; j += 8) {
+      s0 = f64x2.add(s0, f64x2.mul(wideAt(x), wideAt(c)));
+      s1 = f64x2.add(s1, f64x2.mul(wideAt(x + 8), wideAt(c + 8)));
+      s2 = f64x2.add(s2, f64x2.mul(wideAt(x + 16), wideAt(c + 16)));
+      s3 = f64x2.add(s3, f64x2.mul(wideAt(x + 24), wideAt(c + 24)));
+      x += 32;
+      c += 32;
+    }
+  } else {
+    for (; j < wide; j += 8) {
+      const d0 = f64x2.sub(wideAt(x), wideAt(c));
+      const d1 = f64x2.sub(wideAt(x + 8), wideAt(c + 8));
+      const d2 = f64x2.sub(wideAt(x + 16), wideAt(c + 16));
+      const d3 = f64x2.sub(wideAt(x + 24), wideAt(c + 24));
+      s0 = f64x2.add(s0, f64x2.mul(d0, d0));
+      s1 = f64x2.add(s1, f64x2.mul(d1, d1));
+      s2 = f64x2.add(s2, f64x2.mul(d2, d2));
+      s3 = f64x2.add(s3, f64x2.mul(d3, d3));
+      x += 32;
+      c += 32;
+    }
+  }
+  const all = f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3));
+  let sum = f64x2.extract_lane(all, 0) + f64x2.extract_lane(all, 1);
+  for (; j < dim; j++) {
+    const a = <f64>load<f32>(x);
+    const b = <f64>load<f32>(c);
+    sum += inner != 0 ? a * b : (a - b) * (a - b);
+    x += 4;
+    c += 4;
+  }
+  return inner != 0 ? sum : -sum;
+}
+
+/** Two float32 numbers as float64. */
+function wideAt(at: usize): v128 {
+  return f64x2.promote_low_f32x4(v128.load64_zero(at));
+}

@@ -1,5 +1,5 @@
 import { instantiateWasm } from '@u2seg/core';
-import type { NearestTwo } from './engine.ts';
+import type { FloatNearestTwo } from './engine.ts';
 
 interface AssignExports {
   readonly memory: WebAssembly.Memory;
@@ -59,8 +59,8 @@ export class AssignKernel {
     this.#wasm.pack(source, this.#panels, k, dim);
   }
 
-  /** Writes the two nearest centroids of points `[from, to)` into `out`. */
-  nearestTwo(points: Float32Array, from: number, to: number, out: NearestTwo): void {
+  /** Writes the two nearest centroids of points `[from, to)`, or of `rows[from, to)`, into `out`. */
+  nearestTwo(points: Float32Array, from: number, to: number, out: FloatNearestTwo, rows?: Int32Array): void {
     const dim = this.#dim;
     const floats = new Float32Array(this.#wasm.memory.buffer);
     const ints = new Int32Array(this.#wasm.memory.buffer);
@@ -69,7 +69,13 @@ export class AssignKernel {
     for (let start = from; start < to; start += blockRows) {
       const size = Math.min(blockRows, to - start);
       const padded = Math.ceil(size / 4) * 4;
-      floats.set(points.subarray(start * dim, (start + size) * dim), at);
+      if (rows === undefined) floats.set(points.subarray(start * dim, (start + size) * dim), at);
+      else {
+        for (let i = 0; i < size; i += 1) {
+          const row = rows[start + i]!;
+          floats.set(points.subarray(row * dim, (row + 1) * dim), at + i * dim);
+        }
+      }
       this.#wasm.nearestTwo(this.#points, padded, this.#panels, this.#bias, this.#k, dim, this.#scores, this.#out);
       out.best.set(ints.subarray(o, o + size), start);
       out.bestScore.set(floats.subarray(o + padded, o + padded + size), start);
@@ -94,7 +100,7 @@ export class TopTwoKernel {
   }
 
   /** @param scores - [rows, K]; written to `out` from row `start` */
-  run(scores: Float32Array, rows: number, k: number, out: NearestTwo, start: number): void {
+  run(scores: Float32Array, rows: number, k: number, out: FloatNearestTwo, start: number): void {
     const at = heapStart + 4 * rows * k;
     if (this.#wasm.reserve(at + 16) < 0) throw new RangeError(`clustering: cannot get ${at + 16} bytes of memory`);
     const { buffer } = this.#wasm.memory;

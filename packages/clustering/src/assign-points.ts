@@ -41,7 +41,7 @@ export async function assignPoints(
   assertLength('assignPoints: centroids', centroids.length, [k, dim]);
   const metric: Metric = name === 'l2' ? 'l2' : 'inner-product';
   const engine = options.engine ?? wasmEngine();
-  const step = new AssignmentStep(await engine.load(points, n, dim, metric), engine, points, norms, dim, metric);
+  const step = new AssignmentStep(await engine.load(points, n, dim, metric, norms), engine, points, norms, dim, metric);
   try {
     const { best } = await step.nearest(centroids, k);
     const scores = new Float32Array(n);

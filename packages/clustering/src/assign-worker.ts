@@ -3,7 +3,7 @@ import { serveWorker } from '@u2seg/core';
 import { AssignKernel } from './assign-kernel.ts';
 import { emptyNearestTwo } from './engine.ts';
 
-/** One range of points and the centroids of the current iteration; every buffer is shared. */
+/** One range of the points asked about and the centroids of the current iteration; every buffer is shared. */
 export interface AssignJob {
   readonly points: SharedArrayBuffer;
   readonly centroids: SharedArrayBuffer;
@@ -12,10 +12,13 @@ export interface AssignJob {
   readonly version: string;
   readonly k: number;
   readonly dim: number;
+  /** [rows] the points asked about; all of them without it. `from` and `to` count in this list. */
+  readonly rows?: SharedArrayBuffer;
   readonly from: number;
   readonly to: number;
-  /** [4, N] 32-bit words: best, bestScore, second, secondScore. */
+  /** [4, n] 32-bit words: best, bestScore, second, secondScore. */
   readonly out: SharedArrayBuffer;
+  /** Points asked about. */
   readonly n: number;
 }
 
@@ -28,9 +31,12 @@ serveWorker<AssignJob, number>((job) => {
     packed = job.version;
   }
   const size = job.to - job.from;
-  const points = new Float32Array(job.points, 4 * job.from * job.dim, size * job.dim);
   const answer = emptyNearestTwo(size);
-  kernel.nearestTwo(points, 0, size, answer);
+  if (job.rows === undefined) {
+    kernel.nearestTwo(new Float32Array(job.points, 4 * job.from * job.dim, size * job.dim), 0, size, answer);
+  } else {
+    kernel.nearestTwo(new Float32Array(job.points), 0, size, answer, new Int32Array(job.rows, 4 * job.from, size));
+  }
   new Int32Array(job.out, 4 * job.from, size).set(answer.best);
   new Float32Array(job.out, 4 * (job.n + job.from), size).set(answer.bestScore);
   new Int32Array(job.out, 4 * (2 * job.n + job.from), size).set(answer.second);

@@ -27,16 +27,17 @@ export async function faissEngine(faiss?: FaissModule): Promise<ClusteringEngine
     exact: false,
     load(points, n, dim, metric): Promise<LoadedPoints> {
       return Promise.resolve({
-        nearestTwo(centroids, k) {
+        nearestTwo(centroids, k, rows) {
           const index = metric === 'l2' ? new module.IndexFlatL2(dim) : new module.IndexFlatIP(dim);
           index.add(Array.from(centroids));
-          const out = emptyNearestTwo(n);
+          const count = rows?.length ?? n;
+          const out = emptyNearestTwo(count);
           const width = Math.min(2, k);
-          for (let from = 0; from < n; from += rowsPerSearch) {
-            const size = Math.min(rowsPerSearch, n - from);
+          for (let from = 0; from < count; from += rowsPerSearch) {
+            const size = Math.min(rowsPerSearch, count - from);
             const query: number[] = [];
             for (let i = 0; i < size; i += 1) {
-              const at = (from + i) * dim;
+              const at = (rows?.[from + i] ?? from + i) * dim;
               for (let j = 0; j < dim; j += 1) query.push(points[at + j]!);
             }
             const { labels, distances } = index.search(query, width);

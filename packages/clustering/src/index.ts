@@ -29,6 +29,7 @@ export {
 } from './nearest-exemplars.ts';
 export { normalizeRows } from './points.ts';
 export { onnxruntimeEngine, onnxruntimeEngineDefaults, type OnnxruntimeEngineOptions } from './onnxruntime-engine.ts';
-export { tfjsEngine, tfjsEngineDefaults, type TfjsEngineOptions, type TfModule, type TfTensor } from './tfjs-engine.ts';
+export { tfjsEngine, tfjsEngineDefaults, type TfjsEngineOptions } from './tfjs-engine.ts';
+export type { TfModule, TfTensor } from './tfjs-module.ts';
 export { typedArraysEngine } from './typed-arrays-engine.ts';
 export { wasmEngine, wasmEngineDefaults, type WasmEngineOptions } from './wasm-engine.ts';

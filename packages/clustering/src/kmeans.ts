@@ -1,10 +1,11 @@
 import { assertInRange, assertInteger, deriveSeed, seededRng, type OnProgress } from '@u2seg/core';
-import { AssignmentStep, squaredNorm } from './assignment.ts';
+import { AssignmentStep } from './assignment.ts';
+import { BoundedAssignment } from './bounded-assignment.ts';
 import { ClusterSums } from './cluster-sums.ts';
 import { handleEmptyClusters, type EmptyClusterPolicy } from './empty-clusters.ts';
 import type { ClusteringEngine, Metric } from './engine.ts';
 import { initialCentroids, type KMeansStart } from './initial-centroids.ts';
-import { checkedSquaredNorms, normalizeRows } from './points.ts';
+import { checkedSquaredNorms, normalizeRows, squaredNorm } from './points.ts';
 import { wasmEngine } from './wasm-engine.ts';
 
 export interface KMeansOptions {
@@ -31,6 +32,11 @@ export interface KMeansOptions {
   /** `final`: nearest final centroid. `before-last-update`: what the last centroids are the means of, as U2Seg returns. */
   readonly assignments?: 'final' | 'before-last-update';
   readonly engine?: ClusteringEngine;
+  /**
+   * `bounds`: points that provably keep their centroid, or can only go to one that moved, are not compared with all. `none`:
+   * every point with every centroid. The result is the same.
+   */
+  readonly acceleration?: 'bounds' | 'none';
   /** Called after every iteration; a returned promise is not awaited. */
   readonly onProgress?: OnProgress;
 }
@@ -45,6 +51,7 @@ export const kMeansDefaults: Required<Omit<KMeansOptions, 'dim' | 'k' | 'n' | 'e
   redos: 1,
   seed: 0,
   assignments: 'final',
+  acceleration: 'bounds',
 };
 
 export interface KMeansResult {
@@ -69,6 +76,8 @@ export interface KMeansResult {
   readonly numSplits: number;
   /** Which run was the best, in [0, redos). */
   readonly redo: number;
+  /** Scores computed by the run returned, in passes over everything (N K scores); without bounds one an assignment. */
+  readonly passes: number;
   readonly engine: string;
 }
 
@@ -100,7 +109,7 @@ export async function kMeans(points: Float32Array, options: KMeansOptions): Prom
   assertInRange('kMeans: tolerance', settings.tolerance, 0, 1);
   const engine = settings.engine ?? wasmEngine();
   const metric: Metric = settings.metric === 'l2' ? 'l2' : 'inner-product';
-  const loaded = await engine.load(points, n, dim, metric);
+  const loaded = await engine.load(points, n, dim, metric, squaredNorms);
   const step = new AssignmentStep(loaded, engine, points, squaredNorms, dim, metric);
   try {
     let best: KMeansResult | undefined;
@@ -133,14 +142,21 @@ async function lloyd(
   if (metric === 'inner-product') normalizeRows(centroids, k, dim, centroids);
 
   const clusters = new ClusterSums(points, squaredNorms, dim, k);
+  const bounded =
+    settings.acceleration === 'bounds' ? new BoundedAssignment(step, points, squaredNorms, dim, metric) : undefined;
+  let passes = 0;
+  const nearest = async (): Promise<Int32Array> => {
+    if (bounded !== undefined) return bounded.assign(centroids, k);
+    passes += 1;
+    return (await step.nearest(centroids, k)).best;
+  };
   const inertia: number[] = [];
   let numSplits = 0;
   let lastSplits = 0;
   let iterations = 0;
   let converged = false;
   while (iterations < maxIterations) {
-    const { best } = await step.nearest(centroids, k);
-    const changed = clusters.assign(best);
+    const changed = clusters.assign(await nearest());
     const objective = clusters.objective(centroids, metric);
     const previous = inertia.at(-1);
     inertia.push(objective);
@@ -174,7 +190,7 @@ async function lloyd(
     });
   }
 
-  if (!converged && settings.assignments === 'final') clusters.assign((await step.nearest(centroids, k)).best);
+  if (!converged && settings.assignments === 'final') clusters.assign(await nearest());
   return {
     centroids,
     assignments: clusters.labels,
@@ -185,6 +201,7 @@ async function lloyd(
     converged,
     numSplits,
     redo,
+    passes: bounded === undefined ? passes : bounded.scores / (n * k),
     engine: settings.engine.name,
   };
 }

@@ -14,19 +14,22 @@ export function mlKmeansEngine(): ClusteringEngine {
       // The largest inner product is a distance too: ml-kmeans minimises, so its negative.
       const options = metric === 'l2' ? {} : { distanceFunction: negativeInnerProduct };
       return Promise.resolve({
-        nearestTwo(centroids, k) {
-          const out = emptyNearestTwo(n);
+        nearestTwo(centroids, k, rows) {
+          const asked = rows === undefined ? data : Array.from(rows, (row) => data[row]!);
+          const out = emptyNearestTwo(asked.length);
+          // The package answers with the nearest alone.
+          if (k > 1) out.secondScore.fill(NaN);
           const initialization = Array.from({ length: k }, (_, c) =>
             Array.from(centroids.subarray(c * dim, (c + 1) * dim)),
           );
           // The package wants no more clusters than points; repeating a point changes no other point's answer.
-          const padded = data.slice();
-          while (padded.length < k) padded.push(data[0]!);
+          const padded = asked.slice();
+          while (padded.length < k) padded.push(asked[0]!);
           const { clusters } = kmeans(padded, k, { ...options, initialization, maxIterations: 1 });
-          for (let i = 0; i < n; i += 1) {
+          for (let i = 0; i < asked.length; i += 1) {
             const best = clusters[i]!;
             out.best[i] = best;
-            const point = data[i]!;
+            const point = asked[i]!;
             const centroid = initialization[best]!;
             let score = 0;
             for (let j = 0; j < dim; j += 1) {

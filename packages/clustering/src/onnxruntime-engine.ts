@@ -1,5 +1,6 @@
 import type { TensorSession } from '@u2seg/core';
 import { TopTwoKernel } from './assign-kernel.ts';
+import { gatherRows } from './points.ts';
 import { emptyNearestTwo, scoreBias, type ClusteringEngine, type LoadedPoints } from './engine.ts';
 import { scoreModel } from './onnx-model.ts';
 
@@ -27,16 +28,20 @@ export function onnxruntimeEngine(
       const session = await createSession(scoreModel(dim));
       const kernel = new TopTwoKernel();
       return {
-        async nearestTwo(centroids, k) {
-          const out = emptyNearestTwo(n);
+        async nearestTwo(centroids, k, chosen) {
+          const count = chosen?.length ?? n;
+          const out = emptyNearestTwo(count);
           const bias = scoreBias(centroids, k, dim, metric);
           const fixed = {
             centroids: { data: centroids, shape: [k, dim], type: 'float32' },
             bias: { data: bias, shape: [k], type: 'float32' },
           } as const;
-          for (let from = 0; from < n; from += rowsPerProduct) {
-            const rows = Math.min(rowsPerProduct, n - from);
-            const data = points.subarray(from * dim, (from + rows) * dim);
+          for (let from = 0; from < count; from += rowsPerProduct) {
+            const rows = Math.min(rowsPerProduct, count - from);
+            const data =
+              chosen === undefined
+                ? points.subarray(from * dim, (from + rows) * dim)
+                : gatherRows(points, chosen.subarray(from, from + rows), dim);
             const { scores } = await session.run({ ...fixed, points: { data, shape: [rows, dim], type: 'float32' } });
             kernel.run(scores!.data as Float32Array, rows, k, out, from);
           }

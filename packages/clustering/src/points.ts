@@ -1,5 +1,4 @@
 import { assertInteger, assertLength, U2SegError } from '@u2seg/core';
-import { squaredNorm } from './assignment.ts';
 
 /**
  * Checks that points are [N, D] and finite, and returns [N] squared norms.
@@ -38,4 +37,20 @@ export function normalizeRows(
     for (let j = i * dim; j < (i + 1) * dim; j += 1) out[j] = points[j]! * scale;
   }
   return out;
+}
+
+/** Rows `rows` of [*, D] values, in that order. */
+export function gatherRows(values: Float32Array, rows: Int32Array, dim: number): Float32Array {
+  const out = new Float32Array(rows.length * dim);
+  for (let i = 0; i < rows.length; i += 1) {
+    out.set(values.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
+  }
+  return out;
+}
+
+/** Sum of squares of `dim` values from `from`. */
+export function squaredNorm(values: Float32Array, from: number, dim: number): number {
+  let sum = 0;
+  for (let j = from; j < from + dim; j += 1) sum += values[j]! * values[j]!;
+  return sum;
 }

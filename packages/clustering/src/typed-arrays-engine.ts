@@ -1,17 +1,31 @@
-import { emptyNearestTwo, scoreBias, type ClusteringEngine, type LoadedPoints } from './engine.ts';
+import { type ClusteringEngine, type LoadedPoints } from './engine.ts';
+import { squaredNorm } from './points.ts';
 
 /** Readable baseline: plain float64 loops over typed arrays, one thread, nothing to build. */
 export function typedArraysEngine(): ClusteringEngine {
   return {
     name: 'typed-arrays',
     exact: false,
-    load(points, n, dim, metric): Promise<LoadedPoints> {
+    load(points, n, dim, metric, squaredNorms): Promise<LoadedPoints> {
       return Promise.resolve({
-        nearestTwo(centroids, k) {
-          const bias = scoreBias(centroids, k, dim, metric);
-          const out = emptyNearestTwo(n);
-          for (let i = 0; i < n; i += 1) {
-            const at = i * dim;
+        nearestTwo(centroids, k, rows) {
+          const bias = new Float64Array(k);
+          if (metric === 'l2') for (let c = 0; c < k; c += 1) bias[c] = -squaredNorm(centroids, c * dim, dim) / 2;
+          const count = rows?.length ?? n;
+          const out = {
+            best: new Int32Array(count),
+            bestScore: new Float64Array(count),
+            second: new Int32Array(count),
+            secondScore: new Float64Array(count),
+            error: new Float64Array(count),
+          };
+          const longest = Math.max(
+            1e-300,
+            ...Array.from(bias, (_, c) => Math.sqrt(squaredNorm(centroids, c * dim, dim))),
+          );
+          const unit = (dim + 4) * 2 ** -52 * longest;
+          for (let i = 0; i < count; i += 1) {
+            const at = (rows?.[i] ?? i) * dim;
             let best = -1;
             let second = -1;
             let bestScore = -Infinity;
@@ -33,6 +47,7 @@ export function typedArraysEngine(): ClusteringEngine {
             out.bestScore[i] = bestScore;
             out.second[i] = second;
             out.secondScore[i] = secondScore;
+            out.error[i] = unit * (Math.sqrt(squaredNorms[rows?.[i] ?? i]!) + longest);
           }
           return Promise.resolve(out);
         },

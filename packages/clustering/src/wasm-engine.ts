@@ -34,17 +34,18 @@ export function wasmEngine(options: WasmEngineOptions = {}): ClusteringEngine {
       let kernel: AssignKernel | undefined;
       let shared: SharedPoints | undefined;
       return Promise.resolve({
-        async nearestTwo(centroids, k) {
+        async nearestTwo(centroids, k, rows) {
           const bias = scoreBias(centroids, k, dim, metric);
-          if (threads === 0 || (shared === undefined && n * k * dim < minWorkForThreads)) {
+          const count = rows?.length ?? n;
+          if (threads === 0 || count * k * dim < minWorkForThreads) {
             kernel ??= new AssignKernel();
             kernel.setCentroids(centroids, bias, k, dim);
-            const out = emptyNearestTwo(n);
-            kernel.nearestTwo(points, 0, n, out);
+            const out = emptyNearestTwo(count);
+            kernel.nearestTwo(points, 0, count, out, rows);
             return out;
           }
           shared ??= new SharedPoints(points, n, dim, threads);
-          return shared.nearestTwo(centroids, bias, k);
+          return shared.nearestTwo(centroids, bias, k, rows);
         },
         async dispose() {
           await shared?.close();
@@ -75,8 +76,8 @@ class SharedPoints {
     this.#pool = new WorkerPool(new URL('./assign-worker.ts', import.meta.url), { size: threads });
   }
 
-  async nearestTwo(centroids: Float32Array, bias: Float32Array, k: number): Promise<NearestTwo> {
-    const n = this.#n;
+  async nearestTwo(centroids: Float32Array, bias: Float32Array, k: number, rows?: Int32Array): Promise<NearestTwo> {
+    const n = rows?.length ?? this.#n;
     const out = new SharedArrayBuffer(16 * n);
     sets += 1;
     const common = {
@@ -88,6 +89,7 @@ class SharedPoints {
       dim: this.#dim,
       out,
       n,
+      ...(rows === undefined ? {} : { rows: sharedCopy(rows) }),
     };
     const jobs: Promise<number>[] = [];
     for (let from = 0; from < n; from += rowsPerJob) {
@@ -107,8 +109,8 @@ class SharedPoints {
   }
 }
 
-function sharedCopy(values: Float32Array): SharedArrayBuffer {
+function sharedCopy(values: Float32Array | Int32Array): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(values.byteLength);
-  new Float32Array(buffer).set(values);
+  new Uint8Array(buffer).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   return buffer;
 }
