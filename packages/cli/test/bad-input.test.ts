@@ -105,7 +105,7 @@ describe('photos that cannot be used', () => {
       await inputsHash(out, 'propose'),
     );
     expect((await proposals.read(0)).length).toBeGreaterThan(0);
-  }, 120_000);
+  }, 600_000);
 
   it('end the run when none is left, with the first reason', async () => {
     const folder = await photos('broken', { 'a.jpg': 'x', 'b.png': '' });
@@ -225,7 +225,7 @@ describe('ground truth that cannot be used', () => {
       expect(stderr).toMatch(sentence);
       expect(await readdir(join(out, 'stages')), name).toEqual(['images']);
     }
-  }, 120_000);
+  }, 600_000);
 });
 
 describe('wrong use', () => {

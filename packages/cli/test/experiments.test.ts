@@ -175,7 +175,7 @@ describe('u2seg run', () => {
 
   it(
     'runs an experiment of one’s own, systems that differ in scoring alone on one run',
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async () => {
       const { code } = await u2seg(['run', 'toy', '--smoke', '--out', join(folder, 'runs'), ...options()]);
       expect(code).toBe(0);
@@ -188,7 +188,7 @@ describe('u2seg run', () => {
     },
   );
 
-  it('repeats every system for several seeds, with mean and deviation', { timeout: 240_000 }, async () => {
+  it('repeats every system for several seeds, with mean and deviation', { timeout: 600_000 }, async () => {
     const runs = ['--out', join(folder, 'runs'), '--seeds', '0,1'];
     const { code, stderr } = await u2seg(['run', 'toy', '--smoke', ...runs, ...options()]);
     expect(code, stderr).toBe(0);

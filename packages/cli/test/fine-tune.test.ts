@@ -17,7 +17,7 @@ const fineTune = (...args: string[]): ReturnType<typeof u2seg> =>
   u2seg(['fine-tune', data.imageFolder, '--iterations', '2', ...args]);
 
 describe('u2seg fine-tune', () => {
-  it('learns from a share, scores the rest, and starts again from what it wrote', { timeout: 240_000 }, async () => {
+  it('learns from a share, scores the rest, and starts again from what it wrote', { timeout: 600_000 }, async () => {
     const first = join(root, 'first');
     const share = ['--gt', data.panopticJson, '--share', '40'];
     const { code, stdout, stderr } = await fineTune(...share, '--init', 'none', '--out', first);

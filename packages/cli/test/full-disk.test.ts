@@ -81,5 +81,5 @@ describe.skipIf(!canMount)('a disk that fills up (needs a mount namespace: root,
     const whole = await u2seg([...args, '--out', join(root, 'whole')]);
     expect(whole.code, whole.stderr).toBe(0);
     expect(summary).toBe(await readFile(join(root, 'whole', 'summary.json'), 'utf8'));
-  }, 600_000);
+  }, 1_800_000);
 });

@@ -50,5 +50,5 @@ describe('u2seg fit', () => {
     const again = await u2seg([...args, '--out', join(root, 'whole')]);
     expect(again.code, again.stderr).toBe(0);
     expect(await readFile(join(root, 'whole', 'summary.json'), 'utf8')).toBe(wanted);
-  }, 600_000);
+  }, 1_800_000);
 });

@@ -42,7 +42,7 @@ async function tables(run: string): Promise<Record<string, string>> {
 }
 
 describe('u2seg pseudo-label --shard', () => {
-  it('gives, in two processes at once and merged, the tables of an undivided run', { timeout: 240_000 }, async () => {
+  it('gives, in two processes at once and merged, the tables of an undivided run', { timeout: 600_000 }, async () => {
     const label = (out: string, ...more: string[]): ReturnType<typeof u2seg> =>
       u2seg(['pseudo-label', photos, '--out', join(root, out), '--workers', '1', ...settings, ...more]);
     const whole = await label('whole');
@@ -68,7 +68,7 @@ describe('proposals that are evidently broken', () => {
       '[{ mask: { height, width, counts: Uint32Array.of(0, height * width) }, bboxXywh: [0, 0, width, height], area: height * width, score: NaN }]',
       /40 of 40 photos could not be labelled/u,
     ],
-  ])('stop the run, unless they are accepted: %s', { timeout: 120_000 }, async (proposals, sentence) => {
+  ])('stop the run, unless they are accepted: %s', { timeout: 600_000 }, async (proposals, sentence) => {
     const folder = await mkdtemp(join(root, 'broken-'));
     const component = join(folder, 'propose.mjs');
     await writeFile(component, `export function propose({ height, width }) { return ${proposals}; }`);
@@ -88,7 +88,7 @@ describe('proposals that are evidently broken', () => {
 });
 
 describe('a photo that goes wrong', () => {
-  it('too slow or fatal to its worker, is left out and listed, and the run goes on', { timeout: 120_000 }, async () => {
+  it('too slow or fatal to its worker, is left out and listed, and the run goes on', { timeout: 600_000 }, async () => {
     const folder = await mkdtemp(join(root, 'wrong-'));
     for (const [i, name] of ['fine', 'slow', 'fatal', 'also fine'].entries()) {
       const { image } = generateScene(i, { height: 48, width: 60 + i });

@@ -106,7 +106,7 @@ describe('openLabelWriter', () => {
 
   const python = process.env['U2SEG_PEER_PYTHON'] ?? 'python3';
   const peer = spawnSync(python, ['-c', 'import pycocotools, numpy, PIL']).status === 0;
-  it.skipIf(!peer)('writes what pycocotools and numpy read', async () => {
+  it.skipIf(!peer)('writes what pycocotools and numpy read (where U2SEG_PEER_PYTHON or python3 has them)', async () => {
     const writer = await openLabelWriter({ folder, categories });
     await writer.write(image, { ids, segments });
     const { panopticJson, panopticFolder, instancesJson } = await writer.finish();

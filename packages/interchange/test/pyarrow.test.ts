@@ -9,7 +9,7 @@ import { tableCases } from './table-cases.ts';
 const python = process.env['U2SEG_PEER_PYTHON'] ?? 'python3';
 const peer = spawnSync(python, ['-c', 'import pyarrow']).status === 0;
 
-describe.skipIf(!peer)('pyarrow', () => {
+describe.skipIf(!peer)('pyarrow (where U2SEG_PEER_PYTHON or python3 has it)', () => {
   it.each(tableCases.map(([table, row]) => [table.name, table, row] as const))(
     'reads the table %s',
     async (name, table, row) => {
@@ -19,10 +19,11 @@ describe.skipIf(!peer)('pyarrow', () => {
 import json, sys, pyarrow as pa
 table = pa.ipc.open_file(sys.argv[1]).read_all()
 table.validate(full=True)
-plain = lambda v: [plain(x) for x in v] if isinstance(v, list) else v
+plain = lambda v: [plain(x) for x in v] if isinstance(v, list) else v.item() if hasattr(v, 'item') else v
 meta = {k.decode(): v.decode() for k, v in table.schema.metadata.items()}
 described = all((f.metadata or {}).get(b'description') for f in table.schema)
-print(json.dumps([meta, described, plain(table.to_pylist())]))
+# half floats are numpy's there
+print(json.dumps([meta, described, [{k: plain(v) for k, v in row.items()} for row in table.to_pylist()]]))
 `;
       const { stdout, stderr } = spawnSync(python, ['-c', script, path], { encoding: 'utf8' });
       expect(stderr).toBe('');

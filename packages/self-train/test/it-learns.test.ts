@@ -42,4 +42,4 @@ it('learns two scenes by heart', async (context) => {
   }
   expect(quality.compute().all.pq).toBeGreaterThan(0.5);
   model.dispose();
-}, 180_000);
+}, 600_000);

@@ -65,7 +65,7 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
 
   const config = parseDetectron2Config(text);
 
-  it.for(Object.keys(runs))('three steps of %s', { timeout: 120_000 }, async (name, context) => {
+  it.for(Object.keys(runs))('three steps of %s', { timeout: 600_000 }, async (name, context) => {
     context.skip(!backend.fast, 'needs the native backend');
     const run = runs[name]!;
     const examples: TrainingExample[] = await Promise.all(

@@ -18,4 +18,4 @@ it('prints what the README says its example prints', async () => {
   ) => Promise<void>;
   await run({ ...core, ...datasets, ...heads, ...selfTrain }, { log: (line: string) => lines.push(line) });
   expect(`${lines.join('\n')}\n`).toBe(printed);
-}, 120_000);
+}, 600_000);

@@ -98,7 +98,7 @@ describe('with a network', () => {
     }
     await expect(predictViews(model, image, { shortestEdges: [], resize })).rejects.toThrow('at least one length');
     model.dispose();
-  }, 60_000);
+  }, 600_000);
 
   it('labels the photos and learns from them, round after round', async () => {
     const model = PanopticCascadeModel.create(smallestConfig(), { seed: 3 });
@@ -125,5 +125,5 @@ describe('with a network', () => {
     expect(results[0]!.training.ema).toBeUndefined();
     results[1]!.training.ema!.dispose();
     model.dispose();
-  }, 60_000);
+  }, 600_000);
 });

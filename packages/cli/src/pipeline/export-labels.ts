@@ -1,18 +1,25 @@
 /** Panoptic segments of a run for the outside world: COCO panoptic JSON + PNG, COCO instances JSON, semantic PNG. */
 import { readFile, rm } from 'node:fs/promises';
 import { decodeMask, rleFromString, type OnProgress } from '@u2seg/core';
-import { openLabelWriter } from '@u2seg/datasets';
+import { openLabelWriter, type LabelCategory } from '@u2seg/datasets';
 import { writeFileAtomic, type PartitionedTable, type SegmentRow } from '@u2seg/interchange';
+import { clusterColor } from '@u2seg/viewer';
 import { photosOf } from './merge-stage.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { byPhoto } from './table-masks.ts';
 
-/** Categories of clusters: things 1 to K, stuff K + 1 to K + S. */
-export function clusterCategories(things: number, stuff: number): { id: number; name: string; isThing: boolean }[] {
+/** Categories of clusters: things 1 to K, stuff K + 1 to K + S, in the report's colours. */
+export function clusterCategories(things: number, stuff: number): LabelCategory[] {
+  const category = (c: number, isThing: boolean): LabelCategory => ({
+    id: isThing ? c + 1 : things + c + 1,
+    name: `${isThing ? 'thing' : 'stuff'} ${c}`,
+    isThing,
+    color: clusterColor(c, isThing),
+  });
   return [
-    ...Array.from({ length: things }, (_, c) => ({ id: c + 1, name: `thing ${c}`, isThing: true })),
-    ...Array.from({ length: stuff }, (_, c) => ({ id: things + c + 1, name: `stuff ${c}`, isThing: false })),
+    ...Array.from({ length: things }, (_, c) => category(c, true)),
+    ...Array.from({ length: stuff }, (_, c) => category(c, false)),
   ];
 }
 

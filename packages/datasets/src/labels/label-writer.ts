@@ -5,7 +5,7 @@ import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { assertInteger, assertLength, rleArea, rleBbox, rleToString, U2SegError, type Rle } from '@u2seg/core';
 import { writeLabelPng, writePanopticPng } from '../label-png.ts';
-import { ioError } from '../read-source.ts';
+import { ioError, quoteName } from '../read-source.ts';
 import { masksOfIds } from '../readers/coco-panoptic.ts';
 
 /** A category of the labels: a cluster, or a class. */
@@ -13,6 +13,8 @@ export interface LabelCategory {
   readonly id: number;
   readonly name: string;
   readonly isThing: boolean;
+  /** `#rrggbb`, for programs that draw the labels (panopticapi's converters want one). */
+  readonly color?: string;
 }
 
 export interface LabelWriterOptions {
@@ -140,11 +142,12 @@ export class LabelWriter {
   async finish(): Promise<WrittenLabels> {
     const paths = this.#paths();
     const { categories, info = {} } = this.#options;
-    const described = categories.map(({ id, name, isThing }) => ({
+    const described = categories.map(({ id, name, isThing, color }) => ({
       id,
       name,
       supercategory: isThing ? 'thing' : 'stuff',
       isthing: isThing ? 1 : 0,
+      ...(color === undefined ? {} : { color: rgbOf(color) }),
     }));
     const things = described.filter(({ isthing }) => isthing === 1);
     await writeDocument(paths.panopticJson, { info, licenses: [], categories: described }, [
@@ -213,6 +216,14 @@ export class LabelWriter {
     );
     return Uint8Array.from(ids, (id) => values.get(id) ?? voidLabel);
   }
+}
+
+/** [R, G, B] in [0, 255], as COCO writes colours. */
+function rgbOf(hex: string): number[] {
+  const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/iu.exec(hex);
+  if (match === null)
+    throw new U2SegError('bad-format', `openLabelWriter: a colour must be #rrggbb, got ${quoteName(hex)}.`);
+  return match.slice(1).map((part) => Number.parseInt(part, 16));
 }
 
 interface DescribedSegment {

@@ -83,10 +83,10 @@ async function activate(backend: string): Promise<void> {
   await tf.ready();
 }
 
-/** tfjs-node calls two functions of `node:util` that Node 23 removed. */
+/** tfjs-node calls two functions of `node:util` of which Node 23 removed one and warns of the other. */
 function restoreUtilFunctions(util: Record<string, unknown>): void {
-  util['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
-  util['isArray'] ??= Array.isArray;
+  util['isNullOrUndefined'] = (value: unknown) => value === null || value === undefined;
+  util['isArray'] = Array.isArray;
 }
 
 function firstLine(cause: unknown): string {
