@@ -113,4 +113,28 @@ describe('u2seg evaluate', () => {
     expect(absent).toMatchObject({ code: 1 });
     expect(absent.stderr).toContain('no.json');
   });
+
+  it('compares panoptic maps on worker threads with the same result, and the same complaints', async () => {
+    const many = await writeSyntheticDataset(join(root, 'many'), { count: 33, seed: 3, height: 32, width: 40 });
+    const run = (threads: string, protocol: string) =>
+      u2seg(
+        ['evaluate', '--gt', many.panopticJson, '--pred', many.panopticJson, '--json', '--worst', '3'].concat([
+          '--threads',
+          threads,
+          '--protocol',
+          protocol,
+        ]),
+      );
+    for (const protocol of ['classes', 'majority-vote']) {
+      const alone = await run('0', protocol);
+      expect(alone.code, alone.stderr).toBe(0);
+      expect(await run('2', protocol)).toEqual(alone);
+    }
+    await writeFile(join(many.panopticFolder, '000000000020.png'), 'no PNG');
+    for (const threads of ['0', '2']) {
+      const { code, stdout } = await run(threads, 'classes');
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/000000000020\.png.*is not a PNG file/u);
+    }
+  });
 });

@@ -81,6 +81,30 @@ export class CocoAccumulator {
     this.#images += other.#images;
   }
 
+  /** Matches of everything seen: plain data, what a worker sends home. */
+  get matches(): readonly MatchedRows[] {
+    return this.#parts;
+  }
+
+  /**
+   * Adds another accumulator's `matches`, made with the same parameters over `images` images.
+   *
+   * @throws U2SegError `conflict` if the categories differ, or the area ranges in number
+   */
+  addMatches(matches: readonly MatchedRows[], categories: readonly CocoCategory[], images: number): void {
+    this.#agree(categories);
+    const numAreas = this.#parameters.areaRanges.length;
+    const cells = numAreas * (this.#parameters.useCategories ? categories.length : 1);
+    if (matches.some((rows) => rows.numAreas !== numAreas || rows.positives.length !== cells)) {
+      throw new U2SegError(
+        'conflict',
+        'CocoAccumulator.addMatches: the matches must be made with the same parameters.',
+      );
+    }
+    this.#parts.push(...matches);
+    this.#images += images;
+  }
+
   compute(): CocoReport {
     const parameters = this.#parameters;
     const categories = parameters.useCategories ? (this.#categories ?? []) : [{ id: -1, name: 'object' }];

@@ -3,6 +3,7 @@ import {
   breakDownErrors,
   calibrateScores,
   CocoAccumulator,
+  cocoStatNames,
   detectionsFrom,
   evaluateClassAgnostic,
   evaluateCoco,
@@ -124,13 +125,52 @@ describe('evaluateCoco', () => {
         const other = new CocoAccumulator(parameters);
         sharded.update(...part(all.filter((id) => id % 2 === 0)));
         other.update(...part(all.filter((id) => id % 2 === 1)));
+        // as a worker would post them
+        const posted = new CocoAccumulator(parameters);
+        for (const half of [sharded, other]) {
+          posted.addMatches(structuredClone(half.matches), categories, half.compute().images);
+        }
         sharded.merge(other);
-        for (const accumulator of [streamed, sharded]) {
+        for (const accumulator of [streamed, sharded, posted]) {
           const report = accumulator.compute();
           for (const curve of ['precision', 'scores', 'recall'] as const) {
             expect(sameBits(report.curves[curve], whole.curves[curve])).toBe(true);
           }
           expect(report.stats).toEqual(whole.stats);
+          expect([report.images, report.perCategory]).toEqual([n, whole.perCategory]);
+        }
+      }),
+    );
+  });
+
+  it('refuses matches made otherwise', () => {
+    const gt = truth([{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0) }]);
+    const one = new CocoAccumulator();
+    one.update(gt, detectionsFrom(gt, []));
+    const pooled = new CocoAccumulator({ useCategories: false });
+    expect(() => pooled.addMatches(one.matches, categories, 1)).toThrow(/made with the same parameters/u);
+    expect(() => one.addMatches(one.matches, [], 1)).toThrow(/same categories/u);
+  });
+
+  it('gives each category its twelve numbers, of which the headline is the mean', () => {
+    fc.assert(
+      fc.property(scene, ({ n, gt: gts, dt: dts }) => {
+        const gt = truth(
+          gts.map(([one, crowd]) => ({ ...one, crowd })),
+          n,
+        );
+        const { stats, perCategory } = evaluateCoco(
+          gt,
+          detectionsFrom(
+            gt,
+            dts.map(([one, score]) => ({ ...one, score })),
+          ),
+        );
+        for (const name of cocoStatNames) {
+          const defined = perCategory.map((category) => category[name]).filter((value) => !Number.isNaN(value));
+          const mean = defined.reduce((sum, value) => sum + value, 0) / defined.length;
+          if (defined.length === 0) expect(stats[name]).toBeNaN();
+          else expect(stats[name]).toBeCloseTo(mean, 12);
         }
       }),
     );

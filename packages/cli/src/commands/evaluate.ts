@@ -31,6 +31,7 @@ interface EvaluateFlags {
   readonly errors?: boolean;
   readonly calibration?: boolean;
   readonly maxDets?: readonly number[];
+  readonly threads?: number;
   readonly out?: string;
 }
 
@@ -73,6 +74,7 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
     .option('--errors', 'results: what AP is lost to')
     .option('--calibration', 'results: whether scores mean what they say')
     .option('--max-dets <list>', 'results: detections scored a photo (default: 1,10,100)', limits)
+    .option('--threads <n>', 'panoptic: worker threads (default: one a core, at most 8)', count)
     .option('--out <file>', 'also write everything as JSON')
     .action(async (flags: EvaluateFlags) => {
       const format = flags.format === 'auto' ? await formatOf(flags.pred) : flags.format;
@@ -103,6 +105,7 @@ async function evaluate(format: Format, flags: EvaluateFlags): Promise<Evaluatio
     gt,
     pred,
     ...(flags.maxDets === undefined ? {} : { maxDetections: flags.maxDets }),
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
     ...(protocol === undefined ? {} : { protocols: protocolsOf(protocol) }),
     ...(flags.mapping === undefined
       ? {}

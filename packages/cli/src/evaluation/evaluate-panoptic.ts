@@ -1,17 +1,23 @@
 /** COCO panoptic JSON + PNG of others, whose categories are classes or clusters. */
-import { PanopticQuality, readPanopticJson, UniversalEvaluator, type PanopticDataset } from '@u2seg/metrics';
+import {
+  PanopticQuality,
+  readPanopticJson,
+  UniversalEvaluator,
+  type ClusteredSegment,
+  type PanopticDataset,
+  type PanopticSegment,
+} from '@u2seg/metrics';
 import { percent, universalTable, type MetricTable } from '../pipeline/metric-tables.ts';
 import { panopticClassTable, worstTable } from './detail-tables.ts';
 import {
   bytesOf,
   describeFitted,
   matchingsOf,
-  naming,
   unmatchedNote,
   type Evaluation,
   type EvaluationOptions,
 } from './evaluation.ts';
-import { pairAnnotations, readPairs, type AnnotationPairs } from './panoptic-pairs.ts';
+import { comparePairs, pairAnnotations, type AnnotationPairs } from './panoptic-pairs.ts';
 
 /**
  * PQ, mIoU and pixel accuracy. PNGs lie in the folder named like the JSON beside it.
@@ -57,14 +63,13 @@ async function evaluateClusters(
       ...(options.voteMinIou === undefined ? {} : { minIou: options.voteMinIou }),
     },
   });
-  for await (const pair of readPairs(gt, options, found)) {
-    const segments = pair.prediction.segments.map(({ id, categoryId }) => ({
+  const clustered = (segments: readonly PanopticSegment[]): ClusteredSegment[] =>
+    segments.map(({ id, categoryId }) => ({
       id,
       clusterId: clusterOf.get(categoryId)!,
       isThing: isThing.has(categoryId),
     }));
-    naming(pair.files, () => evaluator.update({ ...pair, prediction: { ids: pair.prediction.ids, segments } }));
-  }
+  for await (const { image } of comparePairs(gt, options, found, clustered)) evaluator.add(image);
   const mappings = options.mapping === undefined ? evaluator.fit() : [options.mapping];
   const report = evaluator.compute(mappings);
   const { worst, perClass } = options;
@@ -93,9 +98,11 @@ async function evaluateClasses(
 ): Promise<Evaluation> {
   const quality = new PanopticQuality(gt.categories);
   const images: { name: string; pq: number }[] = [];
-  for await (const pair of readPairs(gt, options, found)) {
-    const { pq } = naming(pair.files, () => quality.update(pair.gt, pair.prediction, pair.name));
-    images.push({ name: pair.name, pq });
+  // overlaps do not depend on categories
+  const asClusters = (segments: readonly PanopticSegment[]): ClusteredSegment[] =>
+    segments.map(({ id, categoryId }) => ({ id, clusterId: categoryId, isThing: true }));
+  for await (const { image, predicted } of comparePairs(gt, options, found, asClusters)) {
+    images.push({ name: image.name, pq: quality.updateOverlaps(image.gt, predicted, image.overlaps, image.name).pq });
   }
   const report = quality.compute();
   const { worst, perClass } = options;

@@ -21,14 +21,8 @@ import {
 import { nearestName } from '../pipeline/nearest-name.ts';
 import { percent, type MetricTable } from '../pipeline/metric-tables.ts';
 import { semanticClassTable, worstTable } from './detail-tables.ts';
-import {
-  describeFitted,
-  matchingsOf,
-  naming,
-  unmatchedNote,
-  type Evaluation,
-  type EvaluationOptions,
-} from './evaluation.ts';
+import { describeFitted, matchingsOf, unmatchedNote, type Evaluation, type EvaluationOptions } from './evaluation.ts';
+import { naming } from './naming.ts';
 
 /** Class lists by the names `--classes` takes; label i of a PNG is the list's i-th class. */
 export const namedClasses: Readonly<Record<string, ClassList>> = {

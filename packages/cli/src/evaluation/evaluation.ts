@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ioError, U2SegError } from '@u2seg/core';
+import { ioError } from '@u2seg/core';
 import type { ClusterMapping, MatchingProtocol } from '@u2seg/metrics';
 import type { MetricTable } from '../pipeline/metric-tables.ts';
 
@@ -21,6 +21,8 @@ export interface EvaluationOptions {
   readonly calibration?: boolean;
   /** Detections scored a photo, rising; the last limits the matching. Results whose categories are classes. */
   readonly maxDetections?: readonly number[];
+  /** Worker threads that compare panoptic maps; 0 compares on the caller's. */
+  readonly threads?: number;
   /** Thresholds of the majority vote. */
   readonly voteMinScore?: number;
   readonly voteMinIou?: number;
@@ -41,16 +43,6 @@ export async function bytesOf(path: string): Promise<Uint8Array> {
     return new Uint8Array(await readFile(path));
   } catch (cause) {
     throw ioError(`${path}: cannot be read`, cause);
-  }
-}
-
-/** Runs `work` and puts the files it is about in front of what it complains of. */
-export function naming<T>(files: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    if (!(cause instanceof U2SegError)) throw cause;
-    throw new U2SegError(cause.code, `${files}: ${cause.message}`, { cause });
   }
 }
 

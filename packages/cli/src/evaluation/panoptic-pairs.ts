@@ -1,19 +1,17 @@
-/** Which annotation of a prediction belongs to which of the ground truth, and their PNGs. */
+/** Which annotation of a prediction belongs to which of the ground truth, and how their maps overlap. */
+import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
-import { readPanopticPng } from '@u2seg/datasets';
-import type { PanopticAnnotation, PanopticDataset, PanopticSegment } from '@u2seg/metrics';
+import { U2SegError, WorkerPool } from '@u2seg/core';
+import type {
+  ClusteredSegment,
+  ComparedImage,
+  PanopticAnnotation,
+  PanopticDataset,
+  PanopticSegment,
+} from '@u2seg/metrics';
+import { mapOrdered } from '../pipeline/map-ordered.ts';
+import { comparePair, type PairJob } from './compare-pair.ts';
 import type { EvaluationOptions } from './evaluation.ts';
-
-export interface PanopticPair {
-  readonly name: string;
-  /** The two PNGs, for error messages. */
-  readonly files: string;
-  readonly height: number;
-  readonly width: number;
-  readonly gt: { readonly ids: Uint32Array; readonly segments: readonly PanopticSegment[] };
-  readonly prediction: { readonly ids: Uint32Array; readonly segments: readonly PanopticSegment[] };
-}
 
 /** Annotations of one image in both files. */
 export interface AnnotationPairs {
@@ -23,42 +21,52 @@ export interface AnnotationPairs {
   readonly unmatched: readonly string[];
 }
 
-/** Annotated images with their predictions, one at a time. */
-export async function* readPairs(
+/** Pairs below which starting threads takes longer than they save. */
+const fewPairs = 32;
+
+/**
+ * Compares every annotated image with its prediction, on worker threads where there are many, and yields the results in the order
+ * of the ground truth. Maps stay in the threads; a few comparisons wait for their turn.
+ *
+ * @param segmentsOf - a prediction's segments as the evaluator wants them
+ * @throws U2SegError `not-found` for an image without a prediction, and as {@link comparePair}
+ */
+export async function* comparePairs(
   gt: PanopticDataset,
-  { gt: gtPath, pred: predictionPath }: Pick<EvaluationOptions, 'gt' | 'pred'>,
+  { gt: gtPath, pred: predictionPath, threads }: Pick<EvaluationOptions, 'gt' | 'pred' | 'threads'>,
   { found, nameOf }: AnnotationPairs,
-): AsyncGenerator<PanopticPair> {
+  segmentsOf: (segments: readonly PanopticSegment[]) => readonly ClusteredSegment[],
+): AsyncGenerator<{ readonly image: ComparedImage; readonly predicted: readonly PanopticSegment[] }> {
   const sizes = new Map(gt.images.map((image) => [image.id, image]));
-  for (const annotation of gt.annotations) {
-    const name = nameOf(annotation);
-    const predicted = found.get(annotation);
-    if (predicted === undefined)
-      throw new U2SegError('not-found', `${predictionPath}: has no annotation for image ${name} of ${gtPath}.`);
-    const gtPng = join(pngFolder(gtPath), annotation.fileName);
-    const predictionPng = join(pngFolder(predictionPath), predicted.fileName);
-    const [truth, map] = await Promise.all([readPanopticPng(gtPng), readPanopticPng(predictionPng)]);
-    const size = sizes.get(annotation.imageId);
-    if (size !== undefined && (size.height !== truth.height || size.width !== truth.width)) {
-      throw new U2SegError(
-        'shape-mismatch',
-        `${gtPng}: has ${truth.width} x ${truth.height} pixels, image ${size.id} of ${gtPath} ${size.width} x ${size.height}.`,
-      );
-    }
-    if (truth.height !== map.height || truth.width !== map.width) {
-      throw new U2SegError(
-        'shape-mismatch',
-        `${predictionPng}: has ${map.width} x ${map.height} pixels, its ground truth ${gtPng} ${truth.width} x ${truth.height}.`,
-      );
-    }
-    yield {
-      name,
-      files: `${predictionPng} against ${gtPng}`,
-      height: truth.height,
-      width: truth.width,
-      gt: { ids: truth.ids, segments: annotation.segments },
-      prediction: { ids: map.ids, segments: predicted.segments },
+  const lacking = gt.annotations.find((annotation) => !found.has(annotation));
+  if (lacking !== undefined) {
+    throw new U2SegError(
+      'not-found',
+      `${predictionPath}: has no annotation for image ${nameOf(lacking)} of ${gtPath}.`,
+    );
+  }
+  const size = gt.annotations.length < fewPairs ? 0 : (threads ?? Math.min(8, availableParallelism()));
+  const pool =
+    size === 0
+      ? undefined
+      : new WorkerPool<PairJob, ComparedImage>(new URL('./panoptic-worker.ts', import.meta.url), { size });
+  const compare = async (annotation: PanopticAnnotation) => {
+    const predicted = found.get(annotation)!;
+    const listed = sizes.get(annotation.imageId);
+    const job: PairJob = {
+      name: nameOf(annotation),
+      gtPng: join(pngFolder(gtPath), annotation.fileName),
+      predictionPng: join(pngFolder(predictionPath), predicted.fileName),
+      ...(listed === undefined ? {} : { listed: { ...listed, file: gtPath } }),
+      gt: annotation.segments,
+      prediction: segmentsOf(predicted.segments),
     };
+    return { image: await (pool?.run(job) ?? comparePair(job)), predicted: predicted.segments };
+  };
+  try {
+    yield* mapOrdered(gt.annotations, 2 * Math.max(1, size), compare);
+  } finally {
+    await pool?.close();
   }
 }
 

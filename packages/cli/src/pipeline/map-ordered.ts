@@ -10,7 +10,10 @@ export async function* mapOrdered<T, R>(
   const running: Promise<R>[] = [];
   try {
     for (const item of items) {
-      running.push(work(item));
+      const result = work(item);
+      // one that fails before its turn is not unhandled: its turn comes
+      result.catch(() => undefined);
+      running.push(result);
       if (running.length >= concurrency) yield await running.shift()!;
     }
     while (running.length > 0) yield await running.shift()!;
