@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -11,7 +12,17 @@ export interface CodeVersion {
   /** Git commit of the sources, `unknown` outside a repository; `-dirty` where files were changed since. */
   readonly commit: string;
   readonly node: string;
+  /** Of the libraries that compute, where they are installed. */
+  readonly libraries: Readonly<Record<string, string>>;
 }
+
+const computing = [
+  '@tensorflow/tfjs-core',
+  '@tensorflow/tfjs-node',
+  '@tensorflow/tfjs-node-gpu',
+  'onnxruntime-node',
+  'sharp',
+] as const;
 
 export async function codeVersion(): Promise<CodeVersion> {
   const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -33,7 +44,21 @@ export async function codeVersion(): Promise<CodeVersion> {
     u2seg: manifest.version,
     commit: own ? `${head}${changed === '' ? '' : '-dirty'}` : 'unknown',
     node: process.versions.node,
+    libraries: await installedVersions(folder, computing),
   };
+}
+
+/** Versions of packages as Node finds them from a folder, upwards. */
+async function installedVersions(folder: string, names: readonly string[]): Promise<Record<string, string>> {
+  const versions: Record<string, string> = {};
+  for (const name of names) {
+    for (let at = folder; ; at = dirname(at)) {
+      const text = await readFile(join(at, 'node_modules', name, 'package.json'), 'utf8').catch(() => undefined);
+      if (text !== undefined) versions[name] = (JSON.parse(text) as { version: string }).version;
+      if (text !== undefined || dirname(at) === at) break;
+    }
+  }
+  return versions;
 }
 
 /** The machine a run was made on. */

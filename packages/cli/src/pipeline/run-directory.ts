@@ -112,21 +112,22 @@ export class RunDirectory {
   }
 }
 
-/** Settings that differ, as `key: a instead of b`, at most five. */
+/** Settings that differ, as `key: a there, b here`, at most `most`. */
 export function differences(
   before: Readonly<Record<string, unknown>>,
   after: Readonly<Record<string, unknown>>,
+  most = 5,
   path = '',
 ): string[] {
   const found: string[] = [];
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [a, b] = [before[key], after[key]];
     const name = path === '' ? key : `${path}.${key}`;
-    if (isObject(a) && isObject(b)) found.push(...differences(a, b, name));
+    if (isObject(a) && isObject(b)) found.push(...differences(a, b, most, name));
     else if (JSON.stringify(a) !== JSON.stringify(b))
       found.push(`${name}: ${JSON.stringify(a)} there, ${JSON.stringify(b)} here`);
   }
-  return found.slice(0, 5);
+  return found.slice(0, most);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
