@@ -77,7 +77,7 @@ export class SemanticScorer {
   compute(): SemanticScore[] {
     return this.#lists.map(({ list: { name, classNames, matching }, evaluator }) => {
       const { miou, pixelAccuracy } =
-        evaluator instanceof UnsupervisedSemantics ? oneToOne(evaluator) : evaluator.compute()[0]!.semantic;
+        evaluator instanceof UnsupervisedSemantics ? oneToOne(evaluator) : byVote(evaluator, this.#clusters);
       return {
         classes: name,
         numClasses: classNames.length,
@@ -94,4 +94,17 @@ export class SemanticScorer {
 function oneToOne(evaluator: UnsupervisedSemantics): { readonly miou: number; readonly pixelAccuracy: number } {
   const { miou, accuracy } = evaluator.compute();
   return { miou, pixelAccuracy: accuracy };
+}
+
+/** Pixels without a cluster are no cluster that could be named. */
+function byVote(
+  evaluator: ClusteredSemanticEvaluator,
+  nothing: number,
+): { readonly miou: number; readonly pixelAccuracy: number } {
+  const mappings = evaluator.fit().map((mapping) => {
+    const classOfCluster = [...mapping.classOfCluster];
+    classOfCluster[nothing] = -1;
+    return { ...mapping, classOfCluster };
+  });
+  return evaluator.compute(mappings)[0]!.semantic;
 }
