@@ -178,6 +178,12 @@ describe('COCO instances', () => {
       },
     ],
     [
+      'run lengths that add up only in 32 bits',
+      (json) => {
+        json.annotations[1].segmentation.counts = [0, 2 ** 32 + 24];
+      },
+    ],
+    [
       'a string that does not add up',
       (json) => {
         json.annotations[2].segmentation.counts = '02';

@@ -111,8 +111,11 @@ export function readSegmentation(where: string, value: unknown, height: number, 
   const { counts } = record;
   try {
     if (typeof counts === 'string') return rleFromString(height, width, counts);
-    if (!Array.isArray(counts) || !counts.every((count) => Number.isSafeInteger(count) && count >= 0)) {
-      throw malformed(`${field}.counts`, 'a text or a list of integers >= 0', counts);
+    if (
+      !Array.isArray(counts) ||
+      !counts.every((count) => Number.isSafeInteger(count) && count >= 0 && count <= height * width)
+    ) {
+      throw malformed(`${field}.counts`, 'a text or a list of integers from 0 to height x width', counts);
     }
     const rle = { height, width, counts: Uint32Array.from(counts as number[]) };
     assertRle(field, rle);
