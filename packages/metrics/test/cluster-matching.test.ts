@@ -121,6 +121,43 @@ describe('UnsupervisedSemantics', () => {
     expect(corrected.miou).toBeCloseTo((2 / 3 + 1) / 2, 15);
     expect(run('reference').accuracy).toBe(2 / 3);
   });
+
+  it('does not depend on how clusters are numbered, nor on order, sharding or the type of the maps', () => {
+    const pixels = fc.array(fc.tuple(fc.nat({ max: 4 }), fc.integer({ min: -1, max: 3 })), {
+      minLength: 1,
+      maxLength: 80,
+    });
+    const numbering = fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 });
+    fc.assert(
+      fc.property(pixels, numbering, fc.nat({ max: 80 }), (list, renumber, cut) => {
+        const score = (...parts: readonly (typeof list)[]): UnsupervisedSemantics => {
+          const metrics = new UnsupervisedSemantics({ numClasses: 4, extraClusters: 1 });
+          for (const part of parts) {
+            const one = new UnsupervisedSemantics({ numClasses: 4, extraClusters: 1 });
+            one.update(
+              part.map(([k]) => k),
+              part.map(([, c]) => c),
+            );
+            metrics.merge(one);
+          }
+          return metrics;
+        };
+        const whole = score(list);
+        const bytes = new UnsupervisedSemantics({ numClasses: 4, extraClusters: 1 });
+        // -1 becomes 255: no class either
+        bytes.update(
+          Uint8Array.from(list, ([k]) => k),
+          Uint8Array.from(list, ([, c]) => c),
+        );
+        expect(bytes.counts).toEqual(whole.counts);
+        expect(score(list.slice(0, cut), list.slice(cut)).compute()).toEqual(whole.compute());
+        expect(score([...list].reverse()).compute()).toEqual(whole.compute());
+        // the best assignment need not be unique, but what it agrees on is
+        const renumbered = score(list.map(([k, c]) => [renumber[k]!, c])).compute();
+        expect(renumbered.accuracy).toEqual(whole.compute().accuracy);
+      }),
+    );
+  });
 });
 
 describe('class lists', () => {

@@ -1,4 +1,4 @@
-import { encodeMask } from '@u2seg/core';
+import { encodeMask, permutation, seededRng } from '@u2seg/core';
 import {
   breakDownErrors,
   calibrateScores,
@@ -138,6 +138,65 @@ describe('evaluateCoco', () => {
           }
           expect(report.stats).toEqual(whole.stats);
           expect([report.images, report.perCategory]).toEqual([n, whole.perCategory]);
+        }
+      }),
+    );
+  });
+
+  it('does not depend on the order of records, nor on how images, categories and annotations are numbered', () => {
+    // real coordinates and distinct scores: where nothing ties, order has nothing to decide
+    const real = fc.double({ min: 0, max: 100, noNaN: true });
+    const side = fc.double({ min: 5, max: 95, noNaN: true });
+    const place = fc.record({
+      imageId: fc.integer({ min: 1, max: 3 }),
+      categoryId: fc.integer({ min: 1, max: 2 }),
+      bboxXywh: fc.tuple(real, real, side, side),
+    });
+    const pairs = fc.record({
+      gt: fc.uniqueArray(fc.tuple(place, fc.boolean()), { maxLength: 10, selector: ([one]) => one.bboxXywh.join() }),
+      dt: fc.uniqueArray(place, { maxLength: 15, selector: (one) => one.bboxXywh.join() }),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(pairs, ({ gt: gts, dt: dts, seed }) => {
+        // near copies, so that something matches
+        const near = gts.map(([one], i) => {
+          const [x, y, w, h] = one.bboxXywh;
+          return { ...one, bboxXywh: [x + 0.03 * w * (i + 1), y, w, h] as const };
+        });
+        const found = [...dts, ...near].map((one, i) => ({ ...one, score: 1 / (i + 2) }));
+        const run = (turn: <T>(list: readonly T[]) => T[], renumber: (id: number) => number) => {
+          const gt = groundTruthFrom(
+            turn(imagesUpTo(3).map((image) => ({ ...image, id: renumber(image.id) }))),
+            turn(categories.map((category) => ({ ...category, id: renumber(category.id) }))),
+            turn(
+              gts.map(([one, crowd], i) => ({
+                ...one,
+                id: renumber(i),
+                imageId: renumber(one.imageId),
+                categoryId: renumber(one.categoryId),
+                crowd,
+              })),
+            ),
+          );
+          const moved = found.map((one) => ({
+            ...one,
+            imageId: renumber(one.imageId),
+            categoryId: renumber(one.categoryId),
+          }));
+          return evaluateCoco(gt, detectionsFrom(gt, turn(moved)), { maxDetections: [1, 3, 10] }).stats;
+        };
+        const as = run(
+          (list) => [...list],
+          (id) => id,
+        );
+        const otherwise = run(
+          (list) => Array.from(permutation(list.length, seededRng(seed)), (i) => list[i]!),
+          (id) => 1000 - 7 * id,
+        );
+        for (const name of cocoStatNames) {
+          if (Number.isNaN(as[name])) expect(otherwise[name]).toBeNaN();
+          else expect(otherwise[name]).toBeCloseTo(as[name], 12);
         }
       }),
     );
