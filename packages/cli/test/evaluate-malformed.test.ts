@@ -111,6 +111,11 @@ describe('COCO instances ground truth', () => {
       /annotations\[0\] .*: segmentation\[0\] must be/u,
     ],
     [
+      'an empty list of polygons',
+      first((a) => (a['segmentation'] = [])),
+      /annotations\[0\] .*: segmentation must be at least one polygon, or run lengths, got \[\]/u,
+    ],
+    [
       'no mask where there are masks to score',
       first((a) => delete a['segmentation']),
       /annotations\[0\] .*: segmentation must be .*got nothing/u,

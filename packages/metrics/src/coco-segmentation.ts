@@ -17,6 +17,8 @@ export function addSegmentation(
 ): void {
   const { height, width } = image;
   if (Array.isArray(value)) {
+    if (value.length === 0)
+      throw badRecord(file, record, 'segmentation', 'at least one polygon, or run lengths', value);
     value.forEach((polygon: unknown, i) => checkPolygon(file, record, polygon, i));
     into.add(rleFromPolygons(value as number[][], height, width));
     return;

@@ -1,4 +1,4 @@
-import { U2SegError, type BboxXywh, type Rle } from '@u2seg/core';
+import { assertRle, U2SegError, type BboxXywh, type Rle } from '@u2seg/core';
 import { packMasks, type RunTable } from './run-table.ts';
 
 /** One image of a data set. */
@@ -80,7 +80,8 @@ export interface DetectedInstance {
 /**
  * Ground truth from objects in memory, for callers that have no COCO JSON file.
  *
- * @throws U2SegError `not-found` for an unknown image or category, `conflict` for an id that occurs twice
+ * @throws U2SegError `not-found` for an unknown image or category, `conflict` for an id that occurs twice, `out-of-range` for a box
+ *   that is not finite, `bad-format` for run lengths that do not add up, `shape-mismatch` for a mask of another size than its image
  */
 export function groundTruthFrom(
   images: readonly CocoImage[],
@@ -92,6 +93,9 @@ export function groundTruthFrom(
   const imageAt = indexById(sortedImages);
   const categoryAt = indexById(sortedCategories);
   const n = instances.length;
+  instances.forEach((one, i) =>
+    assertInstance(`groundTruthFrom: instance ${i}`, one, sortedImages[imageAt.get(one.imageId)!]),
+  );
   const withMasks = n > 0 && instances.every((one) => one.mask !== undefined);
   const runs = withMasks ? packMasks(instances.map((one) => one.mask!)) : undefined;
   const bboxXywh = new Float64Array(4 * n);
@@ -126,7 +130,7 @@ export function groundTruthFrom(
 /**
  * Detections from objects in memory.
  *
- * @throws U2SegError `not-found` for an unknown image or category, `out-of-range` for a score that is NaN
+ * @throws U2SegError as {@link groundTruthFrom}, and `out-of-range` for a score that is NaN
  */
 export function detectionsFrom(gt: CocoGroundTruth, instances: readonly DetectedInstance[]): CocoDetections {
   const imageAt = indexById(gt.images);
@@ -135,9 +139,9 @@ export function detectionsFrom(gt: CocoGroundTruth, instances: readonly Detected
   const bboxXywh = new Float64Array(4 * n);
   instances.forEach((one, i) => {
     bboxXywh.set(one.bboxXywh, 4 * i);
-    if (Number.isNaN(one.score)) {
-      throw new U2SegError('out-of-range', `detectionsFrom: instance ${i}: score must be a number, got NaN.`);
-    }
+    const where = `detectionsFrom: instance ${i}`;
+    if (Number.isNaN(one.score)) throw new U2SegError('out-of-range', `${where}: score must be a number, got NaN.`);
+    assertInstance(where, one, gt.images[imageAt.get(one.imageId)!]);
   });
   const withMasks = instances.every((one) => one.mask !== undefined);
   return {
@@ -172,6 +176,28 @@ export function sortedById<T extends { readonly id: number }>(where: string, ite
 
 export function indexById(items: readonly { readonly id: number }[]): Map<number, number> {
   return new Map(items.map((item, index) => [item.id, index]));
+}
+
+/** @param image - undefined where it is unknown, which is complained of later */
+function assertInstance(
+  where: string,
+  { bboxXywh, mask }: { readonly bboxXywh: BboxXywh; readonly mask?: Rle },
+  image: CocoImage | undefined,
+): void {
+  if (!bboxXywh.every(Number.isFinite) || bboxXywh[2] < 0 || bboxXywh[3] < 0) {
+    throw new U2SegError(
+      'out-of-range',
+      `${where}: bboxXywh must be finite, of width and height 0 or more, got ${bboxXywh.join(', ')}.`,
+    );
+  }
+  if (mask === undefined) return;
+  assertRle(`${where}: mask`, mask);
+  if (image !== undefined && (mask.height !== image.height || mask.width !== image.width)) {
+    throw new U2SegError(
+      'shape-mismatch',
+      `${where}: mask must be ${image.height} x ${image.width}, the size of image ${image.id}, got ${mask.height} x ${mask.width}.`,
+    );
+  }
 }
 
 function found(at: Map<number, number>, id: number, where: string, row: number, field: string): number {

@@ -77,6 +77,32 @@ describe('evaluateCoco', () => {
     );
   });
 
+  it('refuses instances that cannot be scored: boxes, scores, run lengths, sizes, ids', () => {
+    const mask = encodeMask({ data: new Uint8Array(200 * 200).fill(1), height: 200, width: 200 });
+    const good = { imageId: 1, categoryId: 1, bboxXywh: box(0, 0), mask, score: 1 };
+    const gt = truth([good]);
+    const both = (change: object): string[] =>
+      [() => truth([{ ...good, ...change }]), () => detectionsFrom(gt, [{ ...good, ...change }])].map((work) => {
+        try {
+          work();
+        } catch (error) {
+          return (error as Error).message;
+        }
+        return 'no complaint';
+      });
+    for (const message of both({ bboxXywh: [0, 0, Number.NaN, 1] })) expect(message).toMatch(/instance 0: bboxXywh/u);
+    for (const message of both({ bboxXywh: [0, 0, -1, 1] })) expect(message).toMatch(/instance 0: bboxXywh/u);
+    for (const message of both({ mask: { ...mask, counts: Uint32Array.of(7) } })) {
+      expect(message).toMatch(/instance 0: mask.counts must add up/u);
+    }
+    for (const message of both({ mask: { height: 100, width: 400, counts: Uint32Array.of(40_000) } })) {
+      expect(message).toMatch(/instance 0: mask must be 200 x 200, the size of image 1/u);
+    }
+    for (const message of both({ imageId: 9 })) expect(message).toMatch(/instance 0: imageId 9 is not/u);
+    for (const message of both({ categoryId: 9 })) expect(message).toMatch(/instance 0: categoryId 9 is not/u);
+    expect(both({ score: Number.NaN })[1]).toMatch(/instance 0: score must be a number, got NaN/u);
+  });
+
   it('does not see categories where it is class-agnostic', () => {
     const gt = truth([{ imageId: 1, categoryId: 1, bboxXywh: box(0, 0) }]);
     const dt = detectionsFrom(gt, [{ imageId: 1, categoryId: 2, bboxXywh: box(0, 0), score: 1 }]);
