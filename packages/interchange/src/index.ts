@@ -23,7 +23,15 @@ export {
   skippedTable,
   type SkippedRow,
 } from './tables/schemas.ts';
-export { arrowSchema, type Columns, decodeTable, encodeTable, type TableType } from './tables/table.ts';
+export {
+  arrowSchema,
+  type Columns,
+  decodeTable,
+  encodeTable,
+  locateMatrix,
+  type MatrixSpan,
+  type TableType,
+} from './tables/table.ts';
 export { toFloat32 } from './checkpoint/float-values.ts';
 export {
   assertTensor,

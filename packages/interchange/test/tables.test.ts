@@ -107,6 +107,29 @@ describe('tables', () => {
   });
 });
 
+describe('matrices read alone', () => {
+  it.each(['float16', 'float32'] as const)('are those of the whole partition (%s)', async (width) => {
+    const type = featuresTable(3, 0, width);
+    const table = new PartitionedTable(join(folder, `spans-${width}`), type, 'cccccccccccc1');
+    const rows = [2, 0, 5].map((cells, i) => ({
+      image_id: `photo ${i}`,
+      grid_h: cells,
+      grid_w: 1,
+      patch_size: 8,
+      patches: Float32Array.from({ length: 3 * cells }, (_, j) => (i + 1) * j * 0.25),
+      cls: new Float32Array(0),
+    }));
+    await table.write(0, rows);
+    await table.finish(1);
+    const located = await table.readLocated(0, 'patches');
+    expect(located.rows).toEqual(rows);
+    for (const i of [2, 0, 1]) expect(await table.readMatrix(0, located.spans[i]!)).toEqual(rows[i]!.patches);
+    await expect(table.readLocated(0, 'grid_h')).rejects.toThrow(/features.grid_h: only a matrix of plain numbers/u);
+    await expect(table.readMatrix(0, { ...located.spans[2]!, length: 10_000 })).rejects.toThrow(/the file was cut/u);
+    await expect(table.readMatrix(1, located.spans[2]!)).rejects.toThrow(/partition 1 of table features is missing/u);
+  });
+});
+
 describe('partitions', () => {
   const table = instancesTable(3);
 

@@ -145,6 +145,14 @@ describe('nearestNeighbors', () => {
     expect([...indices]).toEqual([1, 3, 0, 3, 0, 1, 0, 1]);
     expect(await nearestNeighbors(Float32Array.of(1), 1, 1, 7)).toEqual({ indices: Int32Array.of(0), neighbors: 1 });
   });
+
+  it('finds the same in blocks of any width', async () => {
+    const rng = seededRng(6);
+    // Few values, so that similarities tie.
+    const descriptors = Float32Array.from({ length: 60 * 3 }, () => Math.round(2 * rng()));
+    const whole = await nearestNeighbors(descriptors, 60, 3, 7);
+    for (const columns of [1, 7, 59]) expect(await nearestNeighbors(descriptors, 60, 3, 7, columns)).toEqual(whole);
+  });
 });
 
 describe('five crops', () => {

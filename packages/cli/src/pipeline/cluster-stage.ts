@@ -1,5 +1,5 @@
 /** Third stage: pseudo-classes of the instances. */
-import { clusterInstances, nearestExemplars, normalizeRows, type ClusterInstancesOptions } from '@u2seg/clustering';
+import { clusterInstances, normalizeRows, type ClusterInstancesOptions } from '@u2seg/clustering';
 import { assertInteger, deriveSeed, U2SegError, type OnProgress } from '@u2seg/core';
 import {
   instancesTable,
@@ -11,12 +11,14 @@ import {
 } from '@u2seg/interchange';
 import { z } from 'zod';
 import { openClusteringEngine } from './cluster-engine.ts';
+import { ClusterMeans, Exemplars } from './cluster-members.ts';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { loadComponent } from './open-backbone.ts';
 import { nearestClusters, type KnownClusters } from './known-clusters.ts';
 import { componentHashes, type ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
+import { clusterStreamed, joined } from './stream-clusters.ts';
 
 const summarySchema = z.object({
   k: z.number(),
@@ -73,39 +75,69 @@ export async function clusterAll(
     };
   }
   const total = tables.counts.proposals;
-  const embeddings = new Float32Array(total * dim);
-  const owners: { imageId: string; proposalId: number }[] = [];
-  for await (const row of tables.embeddings.rows(partitions)) {
-    embeddings.set(row.embedding, owners.length * dim);
-    owners.push({ imageId: row.image_id, proposalId: row.proposal_id });
-  }
   const result =
-    known === undefined
-      ? await cluster(embeddings, dim, total, config, onProgress)
-      : { assignments: nearestClusters(embeddings, known), k: known.k, warnings: [] };
+    known === undefined ? await cluster(tables, total, config, onProgress) : await takeNearest(tables, total, known);
+  const means = new ClusterMeans(result.k, dim);
   let at = 0;
   for (let p = 0; p < partitions; p += 1) {
     const rows = await tables.proposals.read(p);
+    const descriptors = (await tables.embeddings.read(p)).map(({ embedding }) => embedding);
+    const clusters = result.assignments.subarray(at, at + rows.length);
     await instances.write(
       p,
-      rows.map((row, i) =>
-        instanceRow(row, result.assignments[at + i]!, embeddings.slice((at + i) * dim, (at + i + 1) * dim)),
-      ),
+      rows.map((row, i) => instanceRow(row, clusters[i]!, descriptors[i]!)),
     );
+    means.add(normalizeRows(joined(descriptors, dim), rows.length, dim), clusters);
     at += rows.length;
   }
   await instances.finish(partitions);
-  const points = normalizeRows(embeddings, total, dim);
-  const means = clusterMeans(points, result.assignments, result.k, dim);
-  const nearest =
-    result.k === 0
-      ? []
-      : nearestExemplars(points, means.centroids, result.assignments, { dim, perCluster: config.report.exemplars });
-  const exemplars = nearest.map((list) => list.map(({ row }) => owners[row]!));
+  means.finish();
+  const exemplars = await exemplarsOf(tables, result.assignments, means, config.report.exemplars);
   await writeFileAtomic(exemplarPath, JSON.stringify(exemplars));
   const summary = { k: result.k, instances: total, counts: means.counts, warnings: [...result.warnings] };
   await run.finish('cluster', inputsHash, summary);
   return { inputsHash, partitions, instances, summary, exemplars };
+}
+
+async function exemplarsOf(
+  { embeddings, partitions, embeddingDim: dim }: ProposalTables,
+  assignments: Int32Array,
+  { centroids, counts }: ClusterMeans,
+  perCluster: number,
+): Promise<InstanceTables['exemplars']> {
+  type Owner = InstanceTables['exemplars'][number][number];
+  const exemplars = new Exemplars<Owner>(centroids, counts.length, { dim, perCluster });
+  let at = 0;
+  for (let p = 0; p < partitions; p += 1) {
+    const rows = await embeddings.read(p);
+    const points = joined(
+      rows.map(({ embedding }) => embedding),
+      dim,
+    );
+    exemplars.add(
+      normalizeRows(points, rows.length, dim, points),
+      assignments.subarray(at, at + rows.length),
+      rows.map(({ image_id: imageId, proposal_id: proposalId }) => ({ imageId, proposalId })),
+    );
+    at += rows.length;
+  }
+  return exemplars.lists();
+}
+
+/** Clusters that were found elsewhere. */
+async function takeNearest(
+  { embeddings, partitions }: ProposalTables,
+  total: number,
+  known: KnownClusters,
+): Promise<Clusters> {
+  const assignments = new Int32Array(total);
+  let at = 0;
+  for (let p = 0; p < partitions; p += 1) {
+    const descriptors = (await embeddings.read(p)).map(({ embedding }) => embedding);
+    assignments.set(nearestClusters(joined(descriptors, known.dim), known), at);
+    at += descriptors.length;
+  }
+  return { assignments, k: known.k, warnings: [] };
 }
 
 interface Clusters {
@@ -114,15 +146,32 @@ interface Clusters {
   readonly warnings: readonly string[];
 }
 
+/** In memory where the descriptors fit, else by mini-batches; U2Seg's own rule and components need all at once. */
 async function cluster(
-  embeddings: Float32Array,
-  dim: number,
+  tables: ProposalTables,
   n: number,
   config: PipelineConfig,
   onProgress: OnProgress,
 ): Promise<Clusters> {
   const { clustering, seed } = config;
+  const { partitions, embeddingDim: dim } = tables;
   const ownSeed = deriveSeed(seed, 'cluster');
+  const fits = 4 * n * dim <= clustering.maxMiB * 2 ** 20;
+  if (!fits && clustering.component === undefined && clustering.mode === 'default') {
+    const engine = await openClusteringEngine(clustering.engine);
+    return clusterStreamed(tables, n, {
+      k: clustering.k,
+      seed: ownSeed,
+      onProgress,
+      ...(engine === undefined ? {} : { engine }),
+    });
+  }
+  const embeddings = new Float32Array(n * dim);
+  let at = 0;
+  for await (const { embedding } of tables.embeddings.rows(partitions)) {
+    embeddings.set(embedding, at);
+    at += dim;
+  }
   if (clustering.component !== undefined) {
     const own = await loadComponent<Cluster>(clustering.component, 'cluster');
     const { assignments, k } = await own(embeddings, { n, dim, k: clustering.k, seed: ownSeed });
@@ -144,28 +193,11 @@ async function cluster(
     onProgress,
     ...(engine === undefined ? {} : { engine }),
   };
-  return clusterInstances(embeddings, options);
+  const { assignments, k, warnings } = await clusterInstances(embeddings, options);
+  return { assignments, k, warnings };
 }
 
 function instanceRow(row: ProposalRow, clusterId: number, embedding: Float32Array): InstanceRow {
   const { proposal_id: id, ...mask } = row;
   return { ...mask, instance_id: id, cluster_id: clusterId, embedding };
-}
-
-function clusterMeans(
-  points: Float32Array,
-  assignments: Int32Array,
-  k: number,
-  dim: number,
-): { centroids: Float32Array; counts: number[] } {
-  const centroids = new Float32Array(k * dim);
-  const counts = Array.from({ length: k }, () => 0);
-  assignments.forEach((c, i) => {
-    counts[c]! += 1;
-    for (let j = 0; j < dim; j += 1) centroids[c * dim + j]! += points[i * dim + j]!;
-  });
-  counts.forEach((count, c) => {
-    for (let j = 0; j < dim; j += 1) centroids[c * dim + j]! /= Math.max(1, count);
-  });
-  return { centroids, counts };
 }

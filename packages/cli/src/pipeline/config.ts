@@ -57,6 +57,8 @@ const clustering = z.strictObject({
   maxIterations: positive,
   /** Runs of which the best is kept. */
   redos: positive,
+  /** Descriptors clustered in memory, in MiB; more of them are clustered by mini-batches from disk. `reference` and components take all at once. */
+  maxMiB: z.number().positive(),
   component,
 });
 

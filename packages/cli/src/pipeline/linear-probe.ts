@@ -15,7 +15,7 @@ import {
   type StegoModel,
 } from '@u2seg/self-train';
 import type { PipelineConfig } from './config.ts';
-import { FeatureStore, toFeatures } from './feature-store.ts';
+import { FeatureStore } from './feature-store.ts';
 import type { GroundTruth } from './ground-truth.ts';
 import { hashOf } from './hash.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
@@ -139,7 +139,7 @@ async function labelledFeatures(
 /** Place of each photo in the table of features; photos that were skipped have none. */
 async function positionsOf(store: FeatureStore): Promise<ReadonlyMap<string, number>> {
   const positions = new Map<string, number>();
-  for (let i = 0; i < store.count; i += 1) positions.set((await store.row(i)).image_id, i);
+  for (let i = 0; i < store.count; i += 1) positions.set(await store.imageId(i), i);
   return positions;
 }
 
@@ -171,7 +171,7 @@ async function eachLabelled(
         const scale = semantics.maxSide === 0 ? 1 : Math.min(1, semantics.maxSide / Math.max(height, width));
         const [h, w] = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
         const small = scale === 1 ? image : resizePillow(image, h, w, 'bilinear');
-        const found = await segmentLinear(model, probe, toFeatures(await store.row(position), dim), {
+        const found = await segmentLinear(model, probe, await store.read(position), {
           height: h,
           width: w,
           image: small,

@@ -3,6 +3,7 @@ import { resizePillow } from '@u2seg/datasets';
 import type { PipelineConfig } from './config.ts';
 import { cropDescriptors, maskMeans } from './embed-instances.ts';
 import { poolFeatures } from './pool-features.ts';
+import { loadComponent } from './open-backbone.ts';
 import { decodePhoto } from './photo-index.ts';
 import { proposeOnPhoto } from './propose-on-photo.ts';
 
@@ -10,6 +11,11 @@ import { proposeOnPhoto } from './propose-on-photo.ts';
 export interface PhotoWorkerData {
   readonly folder: string;
   readonly config: Pick<PipelineConfig, 'photos' | 'backbone' | 'proposals' | 'semantics'>;
+}
+
+/** What a worker does before its first photo, so that no photo's time counts its start. */
+export interface WarmUpJob {
+  readonly warmUp: true;
 }
 
 /** One photo to label; with `features`, the backbone ran elsewhere. */
@@ -51,4 +57,21 @@ export async function labelPhoto(
   if (backbone === undefined) return { proposals, features: pooled };
   const size = Math.round(config.backbone.size / backbone.info.patchSize) * backbone.info.patchSize;
   return { proposals, embeddings: await cropDescriptors(image, proposals, backbone, size), features: pooled };
+}
+
+/** Side of the picture a worker warms up on; the backbone sees it at its own size. */
+const warmUpSide = 64;
+
+/**
+ * Loads and compiles what the first photo would: a component of the user's is only imported, all else labels a picture of
+ * nothing.
+ */
+export async function warmUp(data: PhotoWorkerData, backbone: Backbone | undefined): Promise<void> {
+  const { component } = data.config.proposals;
+  if (component !== undefined) await loadComponent(component, 'propose');
+  if (backbone === undefined || component !== undefined) return;
+  const gray = Uint8Array.from({ length: warmUpSide * warmUpSide * 3 }, (_, i) => (i * 37) % 256);
+  const image = { data: gray, height: warmUpSide, width: warmUpSide };
+  // That nothing can be found on it is no error of the run.
+  await labelPhoto({ path: '', image }, data, backbone).catch(() => undefined);
 }

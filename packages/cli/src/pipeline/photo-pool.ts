@@ -1,8 +1,14 @@
 import { U2SegError, WorkerPool, type Backbone } from '@u2seg/core';
 import { cropDescriptors } from './embed-instances.ts';
 import { runsInWorkers } from './open-backbone.ts';
-import { networkImage, type LabelledPhoto, type PhotoJob, type PhotoWorkerData } from './photo-job.ts';
+import { networkImage, type LabelledPhoto, type PhotoJob, type PhotoWorkerData, type WarmUpJob } from './photo-job.ts';
 import { decodePhoto } from './photo-index.ts';
+
+/** One worker thread, and what it does before its first photo. */
+interface PhotoWorker {
+  readonly pool: WorkerPool<PhotoJob | WarmUpJob, LabelledPhoto | undefined>;
+  readonly ready: Promise<unknown>;
+}
 
 /**
  * Labels photos on worker threads. A light backbone lives in each worker; a network stays on the caller's side, where
@@ -13,8 +19,8 @@ import { decodePhoto } from './photo-index.ts';
 export class PhotoPool {
   readonly #data: PhotoWorkerData;
   readonly #backbone: Backbone;
-  readonly #idle: WorkerPool<PhotoJob, LabelledPhoto>[] = [];
-  readonly #waiting: ((pool: WorkerPool<PhotoJob, LabelledPhoto>) => void)[] = [];
+  readonly #idle: PhotoWorker[] = [];
+  readonly #waiting: ((worker: PhotoWorker) => void)[] = [];
   #extracting: Promise<unknown> = Promise.resolve();
 
   /** @param backbone - used where the workers have none; its `info` always */
@@ -44,7 +50,7 @@ export class PhotoPool {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#idle.map((pool) => pool.close()));
+    await Promise.all(this.#idle.map(({ pool }) => pool.close()));
   }
 
   /** One photo at a time through the network: two would only share its threads and double its memory. */
@@ -55,42 +61,68 @@ export class PhotoPool {
   }
 
   async #onWorker(job: PhotoJob): Promise<LabelledPhoto> {
-    let pool =
-      this.#idle.pop() ??
-      (await new Promise<WorkerPool<PhotoJob, LabelledPhoto>>((resolve) => this.#waiting.push(resolve)));
+    let worker = this.#idle.pop() ?? (await new Promise<PhotoWorker>((resolve) => this.#waiting.push(resolve)));
     const seconds = this.#data.config.proposals.secondsPerPhoto;
-    let timer: NodeJS.Timeout | undefined;
-    let late = false;
+    let lost = false;
     try {
-      const work = pool.run(job);
-      if (seconds === 0) return await work;
-      const limit = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          late = true;
-          reject(
-            new U2SegError(
-              'unavailable',
-              `took longer than the ${seconds} s a photo may take (proposals.secondsPerPhoto)`,
-            ),
-          );
-        }, 1000 * seconds);
-      });
-      work.catch(() => undefined);
-      return await Promise.race([work, limit]);
+      if (seconds === 0) return (await worker.pool.run(job))!;
+      // The photo's time begins on a worker that is warm: its start, slow on a busy machine, is nobody's fault.
+      await worker.ready;
+      return await withinTime(worker.pool.run(job) as Promise<LabelledPhoto>, seconds);
+    } catch (cause) {
+      // Too slow, or dead: either way the next photo needs a new one, and a warm one.
+      lost = seconds > 0 && cause instanceof U2SegError && cause.code === 'unavailable';
+      throw cause;
     } finally {
-      clearTimeout(timer);
-      if (late) {
-        const stuck = pool;
-        pool = this.#start();
-        await stuck.close();
+      if (lost) {
+        const old = worker;
+        worker = this.#start();
+        await old.pool.close();
       }
       const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(pool);
-      else next(pool);
+      if (next === undefined) this.#idle.push(worker);
+      else next(worker);
     }
   }
 
-  #start(): WorkerPool<PhotoJob, LabelledPhoto> {
-    return new WorkerPool(new URL('./photo-worker.ts', import.meta.url), { size: 1, workerData: this.#data });
+  #start(): PhotoWorker {
+    const url = new URL('./photo-worker.ts', import.meta.url);
+    const pool: PhotoWorker['pool'] = new WorkerPool(url, { size: 1, workerData: this.#data });
+    const limited = this.#data.config.proposals.secondsPerPhoto > 0;
+    const ready = limited ? pool.run({ warmUp: true }) : Promise.resolve();
+    // Whoever needs the worker meets the error.
+    ready.catch(() => undefined);
+    return { pool, ready };
+  }
+}
+
+/**
+ * Waits for `work`, but not longer than it may take.
+ *
+ * @throws U2SegError `unavailable` when it takes longer
+ */
+async function withinTime<T>(work: Promise<T>, seconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let done = false;
+  const limit = new Promise<never>((_, reject) => {
+    const giveUp = (): void => {
+      if (done) return;
+      reject(
+        new U2SegError('unavailable', `took longer than the ${seconds} s a photo may take (proposals.secondsPerPhoto)`),
+      );
+    };
+    // After a turn of the event loop: where this thread was busy, the answer may wait behind the timer.
+    timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), 1000 * seconds);
+  });
+  limit.catch(() => undefined);
+  const finished = (): void => {
+    done = true;
+  };
+  work.then(finished, finished);
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    done = true;
+    clearTimeout(timer);
   }
 }

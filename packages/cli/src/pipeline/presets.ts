@@ -15,7 +15,7 @@ const tiny: PipelineConfig = {
     secondsPerPhoto: 0,
     acceptBroken: false,
   },
-  clustering: { k: 10, engine: 'auto', mode: 'default', maxIterations: 100, redos: 3 },
+  clustering: { k: 10, engine: 'auto', mode: 'default', maxIterations: 100, redos: 3, maxMiB: 1024 },
   semantics: {
     method: 'stego',
     clusters: 27,
@@ -79,7 +79,7 @@ const paper: PipelineConfig = {
     secondsPerPhoto: 0,
     acceptBroken: false,
   },
-  clustering: { k: 800, engine: 'auto', mode: 'reference', maxIterations: 100, redos: 1 },
+  clustering: { k: 800, engine: 'auto', mode: 'reference', maxIterations: 100, redos: 1, maxMiB: 1024 },
   semantics: {
     method: 'stego',
     clusters: 27,

@@ -96,19 +96,12 @@ export async function kMeansMapper(
   let centroids: Float32Array;
   const existing = await readFile(path).catch(() => undefined);
   if (existing === undefined) {
-    const perPhoto = Math.max(1, Math.floor(maxSamples / store.count));
-    const rows: Float32Array[] = [];
-    for (let i = 0; i < store.count; i += 1) {
-      const { data, gridH, gridW } = await store.read(i);
-      const order = permutation(gridH * gridW, seededRng(deriveSeed(seed, 'semantic samples', i)));
-      for (const cell of order.slice(0, perPhoto)) rows.push(data.slice(cell * dim, (cell + 1) * dim));
-    }
-    const points = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => points.set(row, i * dim));
-    const k = Math.min(semantics.clusters, rows.length);
-    const result = await kMeans(normalizeRows(points, rows.length, dim), {
+    const points = await samplePatches(store, seed);
+    const n = points.length / dim;
+    const k = Math.min(semantics.clusters, n);
+    const result = await kMeans(normalizeRows(points, n, dim, points), {
       dim,
-      n: rows.length,
+      n,
       k,
       metric: 'spherical',
       seed: deriveSeed(seed, 'semantic k-means'),
@@ -138,6 +131,32 @@ export async function kMeansMapper(
     },
     dispose: () => undefined,
   };
+}
+
+/** [n, D] patches drawn evenly from the photos, n at most `maxSamples`; with more photos than that, one of each of so many. */
+async function samplePatches(store: FeatureStore, seed: number): Promise<Float32Array> {
+  const { dim } = store;
+  const photos = Math.min(store.count, maxSamples);
+  const perPhoto = Math.floor(maxSamples / Math.max(1, photos));
+  const chunks: Float32Array[] = [];
+  let total = 0;
+  for (let i = 0; i < photos; i += 1) {
+    const photo = Math.floor((i * store.count) / photos);
+    const { data, gridH, gridW } = await store.read(photo);
+    const cells = permutation(gridH * gridW, seededRng(deriveSeed(seed, 'semantic samples', photo))).slice(0, perPhoto);
+    const chunk = new Float32Array(cells.length * dim);
+    cells.forEach((cell, at) => chunk.set(data.subarray(cell * dim, (cell + 1) * dim), at * dim));
+    chunks.push(chunk);
+    total += chunk.length;
+  }
+  const points = new Float32Array(total);
+  let at = 0;
+  // Freed one by one, so that the samples are not held twice.
+  for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
+    points.set(chunk, at);
+    at += chunk.length;
+  }
+  return points;
 }
 
 /** [K, gridH, gridW] */

@@ -9,6 +9,7 @@ import type { PipelineConfig } from './config.ts';
 import { FeatureStore, toFeatures } from './feature-store.ts';
 import { hashOf } from './hash.ts';
 import { mapOrdered } from './map-ordered.ts';
+import { photosOf } from './merge-stage.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import type { ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -57,6 +58,8 @@ export async function segmentAll(
     const store = await FeatureStore.open(tables.features, tables.backbone.dim);
     const open = settings.method === 'stego' ? stegoMapper : kMeansMapper;
     const mapper = await open(model.path, store, config, onProgress, trained !== undefined);
+    // From here on the photos come in order, a partition at a time.
+    store.clear();
     const crfs = settings.crf
       ? new WorkerPool<SemanticCrfJob, Uint8Array>(new URL('./semantic-crf-worker.ts', import.meta.url), {
           size: availableParallelism(),
@@ -67,10 +70,11 @@ export async function segmentAll(
       for (const p of missing) {
         const rows: SemanticRow[] = [];
         const photos = await tables.features.read(p);
+        const inPartition = photosOf(index, p);
         const work = async (row: (typeof photos)[number]): Promise<SemanticRow[]> => {
           const image = await decodePhoto(
             index.folder,
-            index.photos.find(({ image_id: id }) => id === row.image_id)!,
+            inPartition.find(({ image_id: id }) => id === row.image_id)!,
             config.photos,
           );
           return regions(row.image_id, image, mapper, toFeatures(row, tables.backbone.dim), settings.maxSide, crfs);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { z } from 'zod';
 import { readJsonFile } from '../json-file.ts';
-import { decodeTable, encodeTable, type TableType } from './table.ts';
+import { decodeFloat16 } from './float16.ts';
+import { decodeTable, encodeTable, locateMatrix, type MatrixSpan, type TableType } from './table.ts';
 
 /** What stands in a finished table's `manifest.json`. */
 export interface TableManifest {
@@ -34,6 +35,8 @@ export class PartitionedTable<Row> {
   readonly folder: string;
   readonly #table: TableType<Row>;
   readonly #inputsHash: string;
+  /** Read once: a large table has thousands of partitions, each checked against it. */
+  #manifest: TableManifest | undefined;
 
   constructor(folder: string, table: TableType<Row>, inputsHash: string) {
     this.folder = folder;
@@ -47,13 +50,15 @@ export class PartitionedTable<Row> {
 
   /** Manifest of a finished table of the same inputs, or undefined. */
   async manifest(): Promise<TableManifest | undefined> {
+    if (this.#manifest !== undefined) return this.#manifest;
     const found = await readJsonFile(join(this.folder, MANIFEST), manifestSchema);
-    return found !== undefined &&
+    const own =
+      found !== undefined &&
       found.inputsHash === this.#inputsHash &&
       found.table === this.#table.name &&
-      found.schemaVersion === this.#table.version
-      ? found
-      : undefined;
+      found.schemaVersion === this.#table.version;
+    this.#manifest = own ? found : undefined;
+    return this.#manifest;
   }
 
   /** Indices of the partitions already there. */
@@ -67,10 +72,59 @@ export class PartitionedTable<Row> {
 
   async write(index: number, rows: readonly Row[]): Promise<void> {
     await mkdir(this.folder, { recursive: true });
+    this.#manifest = undefined;
     await writeFileAtomic(join(this.folder, this.#file(index)), encodeTable(this.#table, rows));
   }
 
   async read(index: number): Promise<Row[]> {
+    const { file, path } = await this.#checkedFile(index);
+    return decodeTable(this.#table, file, path);
+  }
+
+  /**
+   * Rows of a partition, and where the matrices of one of their columns stand in its file, for {@link PartitionedTable.readMatrix}.
+   *
+   * @throws U2SegError as {@link PartitionedTable.read}; `unsupported` if the column is no matrix
+   */
+  async readLocated(
+    index: number,
+    column: keyof Row & string,
+  ): Promise<{ readonly rows: Row[]; readonly spans: readonly MatrixSpan[] }> {
+    const { file, path } = await this.#checkedFile(index);
+    return { rows: decodeTable(this.#table, file, path), spans: locateMatrix(this.#table, file, column, path) };
+  }
+
+  /**
+   * One matrix of a partition, the rest of it left on disk.
+   *
+   * @throws U2SegError `not-found` without the file, `bad-format` if it is shorter than it was
+   */
+  async readMatrix(index: number, { offset, length, width }: MatrixSpan): Promise<Float32Array> {
+    const path = join(this.folder, this.#file(index));
+    const bytes = new Uint8Array(length * (width === 'float16' ? 2 : 4));
+    let file: FileHandle;
+    try {
+      file = await open(path);
+    } catch (cause) {
+      throw new U2SegError('not-found', `${path}: partition ${index} of table ${this.#table.name} is missing.`, {
+        cause,
+      });
+    }
+    try {
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+      if (bytesRead < bytes.length) {
+        throw new U2SegError(
+          'bad-format',
+          `${path}: ${bytes.length} bytes from ${offset} are missing; the file was cut.`,
+        );
+      }
+    } finally {
+      await file.close();
+    }
+    return width === 'float16' ? decodeFloat16(new Uint16Array(bytes.buffer)) : new Float32Array(bytes.buffer);
+  }
+
+  async #checkedFile(index: number): Promise<{ readonly file: Uint8Array; readonly path: string }> {
     const path = join(this.folder, this.#file(index));
     let file: Uint8Array;
     try {
@@ -89,7 +143,7 @@ export class PartitionedTable<Row> {
         `${path}: the file changed since its manifest was written; delete the folder to make it anew.`,
       );
     }
-    return decodeTable(this.#table, file, path);
+    return { file, path };
   }
 
   /** Rows of all partitions `[0, count)`, one partition in memory at a time. */
@@ -116,6 +170,7 @@ export class PartitionedTable<Row> {
       partitions,
     };
     await writeFileAtomic(join(this.folder, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
+    this.#manifest = manifest;
     return manifest;
   }
 }

@@ -8,6 +8,7 @@ import {
   Table,
   tableFromIPC,
   type Data,
+  type FixedSizeList,
 } from 'apache-arrow';
 import { U2SegError } from '@u2seg/core';
 import type { Column } from './columns.ts';
@@ -76,6 +77,74 @@ export function encodeTable<Row>(table: TableType<Row>, rows: readonly Row[]): U
  * @throws U2SegError `bad-format` if it is not Arrow, another table, another version, lacks a column or is damaged
  */
 export function decodeTable<Row>(table: TableType<Row>, file: Uint8Array, source: string): Row[] {
+  const parsed = parseTable(table, file, source);
+  const rows: Row[] = [];
+  for (const batch of parsed.batches) {
+    const decoded = columnsOf(table).map(([column, codec]) => {
+      const where = `${source}: ${table.name}.${column}`;
+      return [column, readColumn(codec, columnData(batch, column, codec, where), batch.numRows, where)] as const;
+    });
+    for (let i = 0; i < batch.numRows; i += 1) {
+      rows.push(Object.fromEntries(decoded.map(([column, values]) => [column, values[i]])) as Row);
+    }
+  }
+  return rows;
+}
+
+/** Where the numbers of one row's matrix stand in its file. */
+export interface MatrixSpan {
+  /** First byte. */
+  readonly offset: number;
+  /** Numbers, not bytes. */
+  readonly length: number;
+  readonly width: 'float16' | 'float32';
+}
+
+/**
+ * Where the rows of a matrix column stand in a file that {@link decodeTable} reads, so that one can be read alone.
+ *
+ * @returns one span a row, in order
+ * @throws U2SegError as {@link decodeTable}; `unsupported` if the column is no matrix, or not stored as it is
+ */
+export function locateMatrix<Row>(
+  table: TableType<Row>,
+  file: Uint8Array,
+  column: keyof Row & string,
+  source: string,
+): MatrixSpan[] {
+  const spans: MatrixSpan[] = [];
+  const where = `${source}: ${table.name}.${column}`;
+  for (const batch of parseTable(table, file, source).batches) {
+    const data = columnData(batch, column, table.columns[column] as Column<unknown>, where);
+    const inner = data.children[0];
+    const values = inner?.children[0]?.values as Uint16Array | Float32Array | undefined;
+    const offsets = data.valueOffsets as Int32Array | undefined;
+    const halves = values instanceof Uint16Array;
+    if (
+      inner === undefined ||
+      !(halves || values instanceof Float32Array) ||
+      values.buffer !== file.buffer ||
+      offsets === undefined
+    ) {
+      throw new U2SegError('unsupported', `${where}: only a matrix of plain numbers can be read row by row.`);
+    }
+    const size = (inner.type as FixedSizeList).listSize;
+    for (let row = 0; row < batch.numRows; row += 1) {
+      const [start, end] = [offsets[row]! * size, offsets[row + 1]! * size];
+      if (!(start >= 0 && end >= start && end <= values.length)) {
+        throw new U2SegError(
+          'bad-format',
+          `${where}: list offsets ${start}..${end} lie outside ${values.length} values.`,
+        );
+      }
+      const offset = values.byteOffset - file.byteOffset + start * values.BYTES_PER_ELEMENT;
+      spans.push({ offset, length: end - start, width: halves ? 'float16' : 'float32' });
+    }
+  }
+  return spans;
+}
+
+function parseTable<Row>(table: TableType<Row>, file: Uint8Array, source: string): Table {
   verifyArrow(file, source);
   let parsed: Table;
   try {
@@ -96,25 +165,17 @@ export function decodeTable<Row>(table: TableType<Row>, file: Uint8Array, source
       `${source}: expected table ${table.name} version ${table.version}, found ${name ?? 'no table name'} version ${version ?? 'unknown'}.`,
     );
   }
-  const rows: Row[] = [];
-  for (const batch of parsed.batches) {
-    const decoded = columnsOf(table).map(([column, codec]) => {
-      const index = batch.schema.fields.findIndex((field) => field.name === column);
-      const data = batch.data.children[index];
-      const where = `${source}: ${table.name}.${column}`;
-      if (data === undefined) throw new U2SegError('bad-format', `${where} is missing.`);
-      if (data.type.toString() !== codec.type.toString()) {
-        throw new U2SegError('bad-format', `${where} must be ${codec.type.toString()}, found ${data.type.toString()}.`);
-      }
-      if (data.nullCount > 0)
-        throw new U2SegError('bad-format', `${where} has ${data.nullCount} nulls; none are allowed.`);
-      return [column, readColumn(codec, data as Data, batch.numRows, where)] as const;
-    });
-    for (let i = 0; i < batch.numRows; i += 1) {
-      rows.push(Object.fromEntries(decoded.map(([column, values]) => [column, values[i]])) as Row);
-    }
+  return parsed;
+}
+
+function columnData(batch: RecordBatch, column: string, codec: Column<unknown>, where: string): Data {
+  const data = batch.data.children[batch.schema.fields.findIndex((field) => field.name === column)];
+  if (data === undefined) throw new U2SegError('bad-format', `${where} is missing.`);
+  if (data.type.toString() !== codec.type.toString()) {
+    throw new U2SegError('bad-format', `${where} must be ${codec.type.toString()}, found ${data.type.toString()}.`);
   }
-  return rows;
+  if (data.nullCount > 0) throw new U2SegError('bad-format', `${where} has ${data.nullCount} nulls; none are allowed.`);
+  return data as Data;
 }
 
 function readColumn(codec: Column<unknown>, data: Data, rows: number, where: string): unknown[] {

@@ -4,6 +4,8 @@ import type { StegoFeatureSource } from './feature-source.ts';
 
 /** Photos compared with all others at once. */
 const rowsPerBlock = 256;
+/** Of those, so many at a time: with the rows, 8 MB of similarities. */
+const nearestNeighborsColumns = 8192;
 
 /**
  * [count, D] one descriptor per photo: the mean of its patch features, scaled to length one, as STEGO precomputes.
@@ -48,6 +50,7 @@ export async function globalDescriptors(source: StegoFeatureSource, onProgress?:
  * O(count^2 D) on the current TensorFlow.js backend, in blocks.
  *
  * @param descriptors - [count, D]
+ * @param columnsPerBlock - photos compared with at a time; bounds memory, changes nothing else
  * @returns [count, neighbors'], nearest first; neighbors' is at most count - 1, and 1 (the photo itself) for a single photo
  */
 export async function nearestNeighbors(
@@ -55,6 +58,7 @@ export async function nearestNeighbors(
   count: number,
   dim: number,
   neighbors: number,
+  columnsPerBlock: number = nearestNeighborsColumns,
 ): Promise<{ readonly indices: Int32Array; readonly neighbors: number }> {
   assertInteger('nearestNeighbors: count', count, 1);
   assertInteger('nearestNeighbors: neighbors', neighbors, 1);
@@ -65,13 +69,20 @@ export async function nearestNeighbors(
   try {
     for (let from = 0; from < count; from += rowsPerBlock) {
       const rows = Math.min(rowsPerBlock, count - from);
-      const block = tf.tidy(() => tf.matMul(tf.slice(all, [from, 0], [rows, dim]), all, false, true));
-      const similarities = (await block.data()) as Float32Array;
-      block.dispose();
-      for (let r = 0; r < rows; r += 1) {
-        const row = similarities.subarray(r * count, (r + 1) * count);
-        indices.set(largest(row, kept, from + r), (from + r) * kept);
+      const best = Array.from({ length: rows }, () => new Largest(kept));
+      for (let start = 0; start < count; start += columnsPerBlock) {
+        const columns = Math.min(columnsPerBlock, count - start);
+        const block = tf.tidy(() => {
+          const others = columns === count ? all : tf.slice(all, [start, 0], [columns, dim]);
+          return tf.matMul(tf.slice(all, [from, 0], [rows, dim]), others, false, true);
+        });
+        const similarities = (await block.data()) as Float32Array;
+        block.dispose();
+        for (let r = 0; r < rows; r += 1) {
+          best[r]!.add(similarities.subarray(r * columns, (r + 1) * columns), start, from + r);
+        }
       }
+      for (let r = 0; r < rows; r += 1) indices.set(best[r]!.indices, (from + r) * kept);
     }
   } finally {
     all.dispose();
@@ -79,17 +90,31 @@ export async function nearestNeighbors(
   return { indices, neighbors: kept };
 }
 
-/** Indices of the `count` largest values, largest first, without index `skip`. */
-function largest(values: Float32Array, count: number, skip: number): number[] {
-  const best: number[] = [];
-  for (let i = 0; i < values.length; i += 1) {
-    if (i === skip) continue;
-    const value = values[i]!;
-    if (best.length === count && value <= values[best.at(-1)!]!) continue;
-    let at = best.length;
-    while (at > 0 && values[best[at - 1]!]! < value) at -= 1;
-    best.splice(at, 0, i);
-    if (best.length > count) best.pop();
+/** The `count` largest of values that come in parts, largest first, ties by the lower index. */
+class Largest {
+  readonly indices: number[] = [];
+  readonly #values: number[] = [];
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
   }
-  return best;
+
+  /** @param values - of the indices from `start` on; index `skip` is left out */
+  add(values: Float32Array, start: number, skip: number): void {
+    const [indices, best] = [this.indices, this.#values];
+    for (let i = 0; i < values.length; i += 1) {
+      if (start + i === skip) continue;
+      const value = values[i]!;
+      if (best.length === this.#count && value <= best.at(-1)!) continue;
+      let at = best.length;
+      while (at > 0 && best[at - 1]! < value) at -= 1;
+      best.splice(at, 0, value);
+      indices.splice(at, 0, start + i);
+      if (best.length > this.#count) {
+        best.pop();
+        indices.pop();
+      }
+    }
+  }
 }
