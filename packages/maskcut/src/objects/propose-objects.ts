@@ -16,7 +16,7 @@ import { workingImage } from '../working-image.ts';
 import { blurred, boundaryStrength, opponentPlanes } from './boundary-map.ts';
 import { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './object-score.ts';
 import { regionGraph } from './region-graph.ts';
-import { agreementOf, leavesOf, setIou } from './region-sets.ts';
+import { agreementOf, leavesOf, overlaps, type RegionSet } from './region-sets.ts';
 import { regionTree, type MergeWeights, type RegionTree } from './region-tree.ts';
 import { watershed } from './watershed.ts';
 
@@ -117,20 +117,14 @@ export function proposeObjects(
     }
   });
   candidates.sort((a, b) => b.score - a.score || a.tree - b.tree || a.node - b.node);
-  const kept: { leaves: Uint8Array; area: number }[] = [];
+  const kept: RegionSet[] = [];
   const proposals: ObjectProposal[] = [];
   for (const { tree, node, score, details } of candidates) {
     if (proposals.length >= settings.maxObjects) break;
-    const leaves = leavesOf(trees[tree]!, node);
-    const area = trees[tree]!.area[node]!;
-    const repeats = kept.some((one) => setIou(leaves, area, one.leaves, one.area, graph.area) > settings.maxOverlap);
-    if (repeats) continue;
-    kept.push({ leaves, area });
-    const mask = fillHoles(
-      Uint8Array.from(regions.labels, (leaf) => leaves[leaf]!),
-      height,
-      width,
-    );
+    const region = leavesOf(trees[tree]!, node);
+    if (kept.some((one) => overlaps(region, one, graph.area, settings.maxOverlap))) continue;
+    kept.push(region);
+    const mask = fillHoles(maskOf(region, regions.labels), height, width);
     const full = resizeNearest(mask, height, width, image.height, image.width);
     const rle = encodeMask({ data: full, height: image.height, width: image.width });
     proposals.push({ mask: rle, bboxXywh: rleBbox(rle), area: areaOf(full), score, details });
@@ -163,4 +157,11 @@ function evidenceOf(
     compactness: Math.min(1, (4 * Math.PI * area) / (outline * outline)),
     agreement,
   };
+}
+
+/** [H, W], 1 on the leaves of a region. */
+function maskOf({ member }: RegionSet, labels: Int32Array): Uint8Array {
+  const mask = new Uint8Array(labels.length);
+  for (let i = 0; i < mask.length; i += 1) mask[i] = member[labels[i]!]!;
+  return mask;
 }

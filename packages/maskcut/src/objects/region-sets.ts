@@ -1,29 +1,39 @@
 /** Regions of trees over the same leaves, as sets of leaves. */
 import type { RegionTree } from './region-tree.ts';
 
-/** [leaves], 1 on the leaves below a node. */
-export function leavesOf(tree: RegionTree, node: number): Uint8Array {
+/** A region as a set of leaves. */
+export interface RegionSet {
+  /** The leaves, in no order. */
+  readonly leaves: Int32Array;
+  /** [all leaves], 1 on those of the region. */
+  readonly member: Uint8Array;
+  readonly area: number;
+}
+
+/** The leaves below a node. */
+export function leavesOf(tree: RegionTree, node: number): RegionSet {
   const member = new Uint8Array(tree.leaves);
+  const leaves: number[] = [];
   const stack = [node];
   while (stack.length > 0) {
     const at = stack.pop()!;
-    if (at < tree.leaves) member[at] = 1;
-    else stack.push(tree.children[2 * at]!, tree.children[2 * at + 1]!);
+    if (at < tree.leaves) {
+      member[at] = 1;
+      leaves.push(at);
+    } else stack.push(tree.children[2 * at]!, tree.children[2 * at + 1]!);
   }
-  return member;
+  return { leaves: Int32Array.from(leaves), member, area: tree.area[node]! };
 }
 
-/** IoU of two sets of leaves, of the areas given. */
-export function setIou(
-  a: Uint8Array,
-  areaA: number,
-  b: Uint8Array,
-  areaB: number,
-  leafArea: ArrayLike<number>,
-): number {
+/** Whether the IoU of two regions is above a threshold. */
+export function overlaps(a: RegionSet, b: RegionSet, leafArea: ArrayLike<number>, above: number): boolean {
+  // No IoU is above the ratio of the areas.
+  if (Math.min(a.area, b.area) <= above * Math.max(a.area, b.area)) return false;
+  const { leaves } = a.leaves.length < b.leaves.length ? a : b;
+  const { member } = a.leaves.length < b.leaves.length ? b : a;
   let both = 0;
-  for (let r = 0; r < a.length; r += 1) both += a[r]! * b[r]! * leafArea[r]!;
-  return areaA + areaB === 0 ? 0 : both / (areaA + areaB - both);
+  for (let i = 0; i < leaves.length; i += 1) if (member[leaves[i]!] === 1) both += leafArea[leaves[i]!]!;
+  return both > above * (a.area + b.area - both);
 }
 
 /** A mask of 0 and 1 in the pixels of the leaves, and what its agreement with a region is worth. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agreementOf, leavesOf, setIou } from '../../src/objects/region-sets.ts';
+import { agreementOf, leavesOf, overlaps, type RegionSet } from '../../src/objects/region-sets.ts';
 import type { RegionTree } from '../../src/objects/region-tree.ts';
 
 /** Four leaves of one pixel each, joined in the order 0 + 1 = 4, 2 + 3 = 5, 4 + 5 = 6. */
@@ -26,31 +26,38 @@ const labels = Int32Array.of(0, 1, 2, 3);
 
 describe('leavesOf', () => {
   it('collects what is below a node', () => {
-    expect([...leavesOf(treeOfFour(), 2)]).toEqual([0, 0, 1, 0]);
-    expect([...leavesOf(treeOfFour(), 5)]).toEqual([0, 0, 1, 1]);
-    expect([...leavesOf(treeOfFour(), 6)]).toEqual([1, 1, 1, 1]);
+    const tree = treeOfFour();
+    expect([...leavesOf(tree, 2).member]).toEqual([0, 0, 1, 0]);
+    expect([...leavesOf(tree, 5).member]).toEqual([0, 0, 1, 1]);
+    const all = leavesOf(tree, 6);
+    expect([...all.leaves].sort()).toEqual([0, 1, 2, 3]);
+    expect(all.area).toBe(4);
   });
 });
 
-describe('setIou', () => {
-  it('weighs leaves by their area', () => {
+describe('overlaps', () => {
+  const leafArea = [1, 3, 5, 2, 7];
+  const set = (flags: readonly number[]): RegionSet => ({
+    leaves: Int32Array.from(flags.flatMap((flag, leaf) => (flag === 1 ? [leaf] : []))),
+    member: Uint8Array.from(flags),
+    area: flags.reduce((sum, flag, leaf) => sum + flag * leafArea[leaf]!, 0),
+  });
+
+  it('weighs leaves by their area, and is strict', () => {
     // 3 shared of 1 + 3 + 5
-    expect(setIou(Uint8Array.of(1, 1, 0), 4, Uint8Array.of(0, 1, 1), 8, [1, 3, 5])).toBeCloseTo(3 / 9, 12);
+    const [a, b] = [set([1, 1, 0, 0, 0]), set([0, 1, 1, 0, 0])];
+    expect(overlaps(a, b, leafArea, 0.33)).toBe(true);
+    expect(overlaps(a, b, leafArea, 3 / 9)).toBe(false);
   });
 
-  it('is 0 for two empty sets', () => {
-    expect(setIou(Uint8Array.of(0), 0, Uint8Array.of(0), 0, [1])).toBe(0);
-  });
-
-  it('is 1 for a set and itself, and symmetric', () => {
+  it('says what the IoU of the pixels says', () => {
     const flags = fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 5, maxLength: 5 });
     fc.assert(
-      fc.property(flags, flags, (a, b) => {
-        const area = [1, 2, 3, 4, 5];
-        const sum = (set: number[]): number => set.reduce((total, flag, i) => total + flag * area[i]!, 0);
-        const [x, y] = [Uint8Array.from(a), Uint8Array.from(b)];
-        if (sum(a) > 0) expect(setIou(x, sum(a), x, sum(a), area)).toBe(1);
-        expect(setIou(x, sum(a), y, sum(b), area)).toBe(setIou(y, sum(b), x, sum(a), area));
+      fc.property(flags, flags, fc.constantFrom(0.1, 0.3, 0.5, 0.7), (a, b, above) => {
+        const [x, y] = [set(a), set(b)];
+        const both = leafArea.reduce((sum, area, i) => sum + area * a[i]! * b[i]!, 0);
+        expect(overlaps(x, y, leafArea, above)).toBe(both > above * (x.area + y.area - both));
+        expect(overlaps(y, x, leafArea, above)).toBe(overlaps(x, y, leafArea, above));
       }),
     );
   });
