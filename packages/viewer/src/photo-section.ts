@@ -112,11 +112,12 @@ async function photoRow(photo: ReportPhoto, number: number, options: Required<Re
     height: jpeg.height,
     width: jpeg.width,
   };
-  const panelOf = (kind: string, caption: string, segments: readonly ReportSegment[]): Html =>
+  const panelOf = (kind: string, caption: string, segments: readonly ReportSegment[], leftOut = 0): Html =>
     segmentPanel(picture, {
       kind,
       caption,
       segments,
+      leftOut,
       overlay: overlayOf(`${where}: ${kind}`, segments, photo.image, options.maxSide, options.maxPanelCharacters),
     });
   const truth = photo.groundTruth;
@@ -131,7 +132,7 @@ async function photoRow(photo: ReportPhoto, number: number, options: Required<Re
           </svg>
         </a>
       </figure>
-      ${panelOf('proposals', 'Proposals', photo.proposals)}
+      ${panelOf('proposals', 'Proposals', photo.proposals, photo.proposalsLeftOut)}
       ${panelOf('pseudo-label', 'Pseudo-label', photo.pseudoLabel)}
       ${panelOf('prediction', 'Prediction', photo.prediction)}
       ${truth === undefined ? missingGroundTruth : panelOf('ground-truth', 'Ground truth', truth)}

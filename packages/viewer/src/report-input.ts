@@ -48,6 +48,8 @@ export interface ReportPhoto {
   /** Absent where there is no ground truth, which differs from an empty one. */
   readonly groundTruth?: readonly ReportSegment[];
   readonly proposals: readonly ReportSegment[];
+  /** Proposals that are not among them, because they would hide each other; said below the picture. */
+  readonly proposalsLeftOut?: number;
   readonly pseudoLabel: readonly ReportSegment[];
   readonly prediction: readonly ReportSegment[];
 }

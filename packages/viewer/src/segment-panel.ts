@@ -25,13 +25,16 @@ export interface PanelContent {
   /** Its style class, for example `pseudo-label`. */
   readonly kind: string;
   readonly segments: readonly ReportSegment[];
+  /** Segments there are besides those. */
+  readonly leftOut?: number;
   readonly overlay: Overlay;
 }
 
 /** A panel with segments; an empty list says so in words. */
 export function segmentPanel(picture: PanelPicture, content: PanelContent): Html {
   const { caption, kind, segments, overlay } = content;
-  const count = counted(segments.length, 'segment');
+  const { leftOut = 0 } = content;
+  const count = `${counted(segments.length, 'segment')}${leftOut === 0 ? '' : `, ${leftOut} more not drawn`}`;
   const scaleX = picture.width / overlay.grid.width;
   const scaleY = picture.height / overlay.grid.height;
   const transform = (scaleX !== 1 || scaleY !== 1) && markup`transform="scale(${scaleX} ${scaleY})"`;

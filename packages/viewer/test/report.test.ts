@@ -53,6 +53,17 @@ describe('renderReport', () => {
     }
   });
 
+  it('says how many proposals it does not draw', async () => {
+    const photo = samplePhoto(3, { height: 48, width: 64 });
+    const page = async (leftOut: number): Promise<string> =>
+      renderReport({
+        ...emptyReport,
+        photos: [{ ...photo, proposals: photo.prediction.slice(0, 1), proposalsLeftOut: leftOut }],
+      });
+    expect(await page(0)).not.toContain('not drawn');
+    expect(await page(31)).toContain('<summary>1 segment, 31 more not drawn</summary>');
+  });
+
   it('gives the same bytes for the same input', async () => {
     expect(await renderReport(sampleReport(2))).toBe(await renderReport(sampleReport(2)));
   });

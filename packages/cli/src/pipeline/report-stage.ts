@@ -120,6 +120,7 @@ async function* reportPhotos(
         .sort((a, b) => b.score - a.score)
         .slice(0, shownProposals)
         .map(proposalSegment),
+      proposalsLeftOut: Math.max(0, found.length - shownProposals),
       pseudoLabel: label.map((segment) => panopticSegment(segment, names)),
       prediction: prediction.map((segment) => panopticSegment(segment, names)),
       ...(one === undefined
@@ -191,17 +192,18 @@ async function environment(result: FitResult, config: PipelineConfig): Promise<R
   const facts: ReportFact[] = [
     { name: 'u2seg', value: `${u2seg} (${commit})` },
     { name: 'Node', value: node },
-    { name: 'machine', value: `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}` },
-    { name: 'photos', value: `${result.index.photos.length}, SHA-256 ${result.index.dataHash}` },
-    { name: 'seed', value: String(config.seed) },
+    { name: 'Machine', value: `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}` },
+    { name: 'Photos', value: `${result.index.photos.length}, SHA-256 ${result.index.dataHash}` },
+    { name: 'Seed', value: String(config.seed) },
   ];
   if (result.proposals !== undefined) {
     const { name, license, weightsSha256 } = result.proposals.backbone;
-    facts.push({ name: 'backbone', value: `${name}, weights SHA-256 ${weightsSha256}`, licence: license });
+    const weights = weightsSha256 === 'none' ? 'made by hand, no weights' : `weights SHA-256 ${weightsSha256}`;
+    facts.push({ name: 'Backbone', value: `${name}, ${weights}`, licence: license });
   }
   if (result.trained !== undefined) {
     const { description, why } = await loadTfBackend(config.train.backend);
-    facts.push({ name: 'training backend', value: `${description} (${why})` });
+    facts.push({ name: 'Training backend', value: `${description} (${why})` });
   }
   return facts;
 }

@@ -41,9 +41,9 @@ export async function loadTfBackend(preference: TfBackendName | 'auto' = 'auto')
       return { name, description, why: asked + tried, fast: name.startsWith('tensorflow') };
     } catch (cause) {
       if (preference !== 'auto') {
-        throw new U2SegError('unavailable', `loadTfBackend: ${name} does not load: ${firstLine(cause)}`, { cause });
+        throw new U2SegError('unavailable', `loadTfBackend: ${name} does not load: ${reasonOf(cause)}`, { cause });
       }
-      failures.push(`${name} (${firstLine(cause)})`);
+      failures.push(`${name} (${reasonOf(cause)})`);
     }
   }
   throw new U2SegError('unavailable', `loadTfBackend: no backend loads: ${failures.join('; ')}`);
@@ -89,6 +89,10 @@ function restoreUtilFunctions(util: Record<string, unknown>): void {
   util['isArray'] = Array.isArray;
 }
 
-function firstLine(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!.trim();
+/** Why a backend does not load, as a clause people can act on. */
+function reasonOf(cause: unknown): string {
+  const message = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!.trim();
+  if ((cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && /tfjs-node(-gpu)?'/u.test(message))
+    return 'not installed';
+  return /native addon module .* can not be found/u.test(message) ? 'its native library is missing' : message;
 }
