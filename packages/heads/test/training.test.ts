@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { deriveSeed, SeededRng, seededRng, type BinaryMask } from '@u2seg/core';
-import type { DetectorConfig } from '../src/detector/config.ts';
+import type { DetectorConfig, NormKind } from '../src/detector/config.ts';
 import { PanopticCascadeModel } from '../src/detector/model.ts';
+import { parameterSpecs } from '../src/detector/parameter-specs.ts';
 import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../src/detector/presets.ts';
 import { ignoredBoxes } from '../src/detector/ignore-region.ts';
 import type { TrainSample } from '../src/detector/train-sample.ts';
@@ -120,6 +121,64 @@ describe.each(backends)('training on %s', (backend) => {
     expect(panoptic).toBeUndefined();
     expect(instances.masks).toHaveLength(instances.scores.length);
     model.dispose();
+  });
+});
+
+describe('normalizations', () => {
+  const base = smallest(cutlerConfig({ dropLoss: false }));
+  const withNorm = (norm: NormKind, freezeAt = 0): DetectorConfig => ({
+    ...base,
+    resnet: { ...base.resnet, norm, freezeAt },
+    fpn: { ...base.fpn, norm },
+  });
+  /** Losses, what was trained, and which running statistics moved in one step. */
+  const step = (config: DetectorConfig): { total: number; trained: string[]; moved: string[] } => {
+    const model = PanopticCascadeModel.create(config, { seed: 1 });
+    const before = new Map([...model.buffers()].map(([name, variable]) => [name, variable.dataSync().slice()]));
+    const { total, gradients } = model.gradients([sample(1, 2), sample(2, 1)], { rng: new SeededRng(1) });
+    tf.dispose([...gradients.values()]);
+    const moved = [...model.buffers()].flatMap(([name, variable]) =>
+      variable.dataSync().some((value, i) => value !== before.get(name)![i]) ? [name] : [],
+    );
+    const trained = [...gradients.keys()];
+    model.dispose();
+    return { total, trained, moved };
+  };
+  beforeAll(async () => {
+    await loadTfBackend(backends.at(-1)!);
+  });
+
+  it('are the same for BN and SyncBN on one process, and move the running statistics', () => {
+    const [plain, sync] = [step(withNorm('BN')), step(withNorm('SyncBN'))];
+    expect(plain).toEqual(sync);
+    expect(plain.moved).toContain('backbone.bottom_up.res3.0.conv2.norm.running_var');
+    expect(plain.moved).toContain('backbone.fpn_output2.norm.num_batches_tracked');
+    expect(plain.trained).toContain('backbone.fpn_lateral3.norm.bias');
+  });
+
+  it('stay as they are when frozen', () => {
+    const { total, trained, moved } = step(withNorm('FrozenBN'));
+    expect(Number.isFinite(total)).toBe(true);
+    expect(moved).toEqual([]);
+    expect(trained.filter((name) => name.includes('norm'))).toEqual([]);
+    expect(trained).toContain('backbone.bottom_up.stem.conv1.weight');
+  });
+
+  it('freeze with their stages, statistics too', () => {
+    const { trained, moved } = step(withNorm('SyncBN', 2));
+    const frozen = /bottom_up\.(?:stem|res2)/u;
+    expect([...trained, ...moved].filter((name) => frozen.test(name))).toEqual([]);
+    expect(moved).toContain('backbone.bottom_up.res3.0.conv1.norm.running_mean');
+    // detectron2 counts no batches where statistics are frozen
+    const names = parameterSpecs(withNorm('SyncBN', 2)).map(({ name }) => name);
+    expect(names.filter((name) => frozen.test(name) && name.endsWith('num_batches_tracked'))).toEqual([]);
+  });
+
+  it('need no more than a bias where there is none', () => {
+    const { total, trained, moved } = step(withNorm(''));
+    expect(Number.isFinite(total)).toBe(true);
+    expect(moved).toEqual([]);
+    expect(trained).toContain('backbone.bottom_up.res4.0.conv3.bias');
   });
 });
 

@@ -20,6 +20,14 @@ export interface ResnetConfig {
   readonly freezeAt: number;
 }
 
+/**
+ * Normalization of the stem (stage 1) or of res2, ... (stage 2, ...): freezing a stage freezes its statistics too, as
+ * detectron2 does.
+ */
+export function stageNorm({ norm, freezeAt }: ResnetConfig, stage: number): NormKind {
+  return stage <= freezeAt && (norm === 'BN' || norm === 'SyncBN') ? 'FrozenBN' : norm;
+}
+
 export interface FpnConfig {
   readonly channels: number;
   readonly norm: NormKind;

@@ -1,4 +1,4 @@
-import type { DetectorConfig, NormKind } from './config.ts';
+import { stageNorm, type DetectorConfig, type NormKind } from './config.ts';
 
 /** How a tensor lies in a torch checkpoint, and so how it is turned for channels-last use. */
 export type ParameterLayout =
@@ -109,7 +109,7 @@ export function parameterSpecs(config: DetectorConfig): ParameterSpec[] {
   conv(
     'backbone.bottom_up.stem.conv1',
     [resnet.stemChannels, 3, 7, 7],
-    resnet.norm,
+    stageNorm(resnet, 1),
     msra(resnet.stemChannels * 49),
     stemTrained,
   );
@@ -118,12 +118,13 @@ export function parameterSpecs(config: DetectorConfig): ParameterSpec[] {
     const out = resnet.res2Channels * 2 ** index;
     const width = resnet.widthPerGroup * 2 ** index;
     const trained = resnet.freezeAt < index + 2;
+    const normKind = stageNorm(resnet, index + 2);
     for (let block = 0; block < blocks; block += 1) {
       const name = `backbone.bottom_up.res${index + 2}.${block}`;
-      if (input !== out) conv(`${name}.shortcut`, [out, input, 1, 1], resnet.norm, msra(out), trained);
-      conv(`${name}.conv1`, [width, input, 1, 1], resnet.norm, msra(width), trained);
-      conv(`${name}.conv2`, [width, width, 3, 3], resnet.norm, msra(width * 9), trained);
-      conv(`${name}.conv3`, [out, width, 1, 1], resnet.norm, msra(out), trained);
+      if (input !== out) conv(`${name}.shortcut`, [out, input, 1, 1], normKind, msra(out), trained);
+      conv(`${name}.conv1`, [width, input, 1, 1], normKind, msra(width), trained);
+      conv(`${name}.conv2`, [width, width, 3, 3], normKind, msra(width * 9), trained);
+      conv(`${name}.conv3`, [out, width, 1, 1], normKind, msra(out), trained);
       input = out;
     }
   }

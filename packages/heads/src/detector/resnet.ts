@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { addRelu } from '../tf/activation.ts';
 import { stemMaxPool } from '../tf/pooling.ts';
-import type { ResnetConfig } from './config.ts';
+import { stageNorm, type NormKind, type ResnetConfig } from './config.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
 
 /** Maps of a bottom-up network, strides 4, 8, 16 and 32. */
@@ -18,15 +18,15 @@ const prefix = 'backbone.bottom_up';
 
 /** ResNet of bottleneck blocks with the stride in the 3x3 convolution: [B, H, W, 3] -> res2 to res5. */
 export function resnet(pass: ForwardPass, config: ResnetConfig, images: tf.Tensor4D): BottomUpMaps {
-  const { norm } = config;
-  const stemLayer = { name: `${prefix}.stem.conv1`, norm, activation: 'relu', stride: 2, padding: 3 } as const;
-  const stem = stemMaxPool(convLayer(pass, stemLayer, images));
+  const stemLayer = { name: `${prefix}.stem.conv1`, activation: 'relu', stride: 2, padding: 3 } as const;
+  const stem = stemMaxPool(convLayer(pass, { ...stemLayer, norm: stageNorm(config, 1) }, images));
   const maps: tf.Tensor4D[] = [];
   let x = stem;
   for (const [index, blocks] of config.blocks.entries()) {
+    const norm = stageNorm(config, index + 2);
     for (let block = 0; block < blocks; block += 1) {
       const stride = block === 0 && index > 0 ? 2 : 1;
-      x = bottleneck(pass, config, `${prefix}.res${index + 2}.${block}`, x, stride);
+      x = bottleneck(pass, norm, `${prefix}.res${index + 2}.${block}`, x, stride);
     }
     maps.push(x);
   }
@@ -34,13 +34,7 @@ export function resnet(pass: ForwardPass, config: ResnetConfig, images: tf.Tenso
   return { stem, res2, res3, res4, res5 };
 }
 
-function bottleneck(
-  pass: ForwardPass,
-  { norm }: ResnetConfig,
-  name: string,
-  x: tf.Tensor4D,
-  stride: number,
-): tf.Tensor4D {
+function bottleneck(pass: ForwardPass, norm: NormKind, name: string, x: tf.Tensor4D, stride: number): tf.Tensor4D {
   const plain = { norm, stride: 1, padding: 0 } as const;
   const projected = pass.parameters.specs.has(`${name}.shortcut.weight`);
   const shortcut = projected
