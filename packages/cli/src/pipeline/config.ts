@@ -119,6 +119,10 @@ const rounds = z.strictObject({
   /** An old label stays when no believed prediction overlaps it by this IoU. */
   maxIou: ratio,
   maxPredictions: positive,
+  /** Sizes the teacher looks at, over `predict.shortestEdge`; their results are joined (CUPS: 0.5, 0.75, 1). */
+  scales: z.array(z.number().min(0.25).max(4)).min(1),
+  /** The teacher also looks at the mirror image. */
+  flip: z.boolean(),
 });
 
 const predict = z.strictObject({

@@ -7,12 +7,13 @@ import {
   type PredictionRow,
   type SegmentRow,
 } from '@u2seg/interchange';
-import { mergePanoptic, predictPanoptic, predictViews, type PanopticPrediction } from '@u2seg/self-train';
+import { mergePanoptic, type PanopticPrediction } from '@u2seg/self-train';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 import { photosOf, segmentRows } from './merge-stage.ts';
 import type { PredictionSources, SemanticMap } from './prediction-sources.ts';
+import { lookAtPhoto } from './look-at-photo.ts';
 import { openInferenceEngine, type EngineChoice, type InferenceEngine } from './inference-engine.ts';
 import type { ModelInfo } from './model-file.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
@@ -20,7 +21,6 @@ import { maskColumns } from './propose-stage.ts';
 import { refineInstances } from './refine-instances.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition } from './shards.ts';
-import { resizePhoto } from './training-data.ts';
 
 const summarySchema = z.object({
   photos: z.number(),
@@ -125,21 +125,9 @@ export async function predictAll(
 function predictPhoto(
   engine: InferenceEngine,
   image: RgbImage,
-  { shortestEdge, maxSize, minScore, scales, flip }: PipelineConfig['predict'],
+  look: PipelineConfig['predict'],
 ): Promise<PanopticPrediction> {
-  const common = { resize: resizePhoto, minScore };
-  const { info } = engine;
-  if (scales.length === 1 && !flip) {
-    const [scale] = scales as [number];
-    return predictPanoptic(engine, image, { ...common, shortestEdge: Math.round(shortestEdge * scale), maxSize });
-  }
-  const predictor = { infer: engine.infer.bind(engine), config: info.network };
-  return predictViews(predictor, image, {
-    ...common,
-    flip,
-    shortestEdges: scales.map((scale) => Math.round(shortestEdge * scale)),
-    maxSize: Math.round(maxSize * Math.max(...scales)),
-  });
+  return lookAtPhoto({ infer: engine.infer.bind(engine), config: engine.info.network }, image, look);
 }
 
 /**

@@ -47,7 +47,7 @@ const tiny: PipelineConfig = {
     shortestEdge: 192,
     maxSize: 320,
   },
-  rounds: { count: 0, iterations: 150, minScores: [0.5], maxIou: 0.5, maxPredictions: 30 },
+  rounds: { count: 0, iterations: 150, minScores: [0.5], maxIou: 0.5, maxPredictions: 30, scales: [1], flip: false },
   predict: {
     scales: [5 / 6, 1, 1.25],
     flip: true,
@@ -113,7 +113,15 @@ const paper: PipelineConfig = {
     shortestEdge: 0,
     maxSize: 1333,
   },
-  rounds: { count: 0, iterations: 80_000, minScores: [0.7, 0.65], maxIou: 0.5, maxPredictions: 30 },
+  rounds: {
+    count: 0,
+    iterations: 80_000,
+    minScores: [0.7, 0.65],
+    maxIou: 0.5,
+    maxPredictions: 30,
+    scales: [1],
+    flip: false,
+  },
   predict: {
     scales: [1],
     flip: false,

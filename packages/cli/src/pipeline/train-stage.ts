@@ -3,7 +3,6 @@ import { mkdir } from 'node:fs/promises';
 import { deriveSeed, type OnProgress } from '@u2seg/core';
 import { loadTfBackend, PanopticCascadeModel, type DetectorConfig } from '@u2seg/heads';
 import {
-  predictPanoptic,
   readCurve,
   selfTrain,
   tinyRecipe,
@@ -18,6 +17,7 @@ import type { PipelineConfig } from './config.ts';
 import { hashFile, hashOf } from './hash.ts';
 import { findInitialWeights, initializeFrom } from './initial-weights.ts';
 import type { LabelTables } from './merge-stage.ts';
+import { lookAtPhoto } from './look-at-photo.ts';
 import { readModel, writeModel, type ModelInfo } from './model-file.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -132,7 +132,7 @@ export async function selfTrainModel(
   config: PipelineConfig,
   onProgress: OnProgress,
 ): Promise<TrainedModel> {
-  const { count, iterations, minScores, maxIou, maxPredictions } = config.rounds;
+  const { count, iterations, minScores, maxIou, maxPredictions, scales, flip } = config.rounds;
   if (count === 0) return trained;
   const inputsHash = hashOf(trained.inputsHash, config.rounds);
   const folder = run.path('stages', 'rounds', inputsHash.slice(0, 12));
@@ -153,12 +153,7 @@ export async function selfTrainModel(
         training: recipeOf(config, iterations, deriveSeed(config.seed, 'round', r + 1)),
       })),
       predict: async (teacher, image) =>
-        predictPanoptic(teacher, image, {
-          shortestEdge,
-          maxSize,
-          resize: resizePhoto,
-          minScore: Math.min(...minScores),
-        }),
+        lookAtPhoto(teacher, image, { shortestEdge, maxSize, scales, flip, minScore: Math.min(...minScores) }),
       folder,
       onProgress,
     });
