@@ -57,6 +57,8 @@ export {
   type TrainResult,
 } from './train/train-panoptic.ts';
 export { annotatedExample, type AnnotatedClasses, type AnnotatedRegion } from './train/annotated-example.ts';
+export { singleProcess, type GradientReducer } from './distributed/gradient-reducer.ts';
+export { mpiDefaults, openMpi, type MpiOptions } from './distributed/mpi-reducer.ts';
 export { trainSample } from './train/train-sample.ts';
 export type { TrainingExample, TrainingSet } from './train/training-set.ts';
 export {

@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadTfBackend, PanopticCascadeModel, type TfBackend } from '@u2seg/heads';
 import { listCheckpoints, readCurve, trainPanoptic, type TrainPanopticOptions } from '@u2seg/self-train';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { writeJob } from './job-file.ts';
 import { inMemory, sceneExample, smallestConfig } from './synthetic-examples.ts';
 
 const child = fileURLToPath(new URL('train-in-child.mjs', import.meta.url));
@@ -36,20 +37,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function writeJob(): Promise<string> {
-  const path = join(folder, 'job.json');
-  const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
-  const plain = examples.map(({ image, instances, semantic, name }) => ({
-    name,
-    image: { ...image, data: base64(image.data) },
-    semantic: base64(semantic!),
-    instances: instances.map((one) => ({ ...one, mask: { ...one.mask, counts: [...one.mask.counts] } })),
-  }));
-  const job = { config: smallestConfig(), recipe, examples: plain, folder: join(folder, 'run') };
-  await writeFile(path, JSON.stringify(job));
-  return path;
-}
-
 function ended(process: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
   return new Promise((resolve, reject) => {
     process.once('error', reject);
@@ -61,7 +48,7 @@ describe('a killed training run', () => {
   it('takes the steps an undisturbed one takes, to the last bit', async (context) => {
     context.skip(!built, 'the package is not built; the child process runs what is built');
     context.skip(!backend.fast, 'needs the native backend; takes minutes without');
-    const job = await writeJob();
+    const job = await writeJob(folder, recipe, examples);
     const run = join(folder, 'run');
     const first = spawn(process.execPath, [child, job], { stdio: 'ignore' });
     const over = ended(first);

@@ -13,6 +13,8 @@ export interface StepGradients {
 /**
  * Forward and backward passes over the parts of a batch, one after the other.
  *
+ * @param parts - all there are; gradients and losses are divided by their number
+ * @param own - the parts taken here, by default all
  * @throws U2SegError `not-converged` if a loss is not finite
  */
 export async function accumulateGradients(
@@ -20,13 +22,14 @@ export async function accumulateGradients(
   parts: number,
   batch: (part: number) => Promise<readonly TrainSample[]>,
   rng: (part: number) => SeededRng,
+  own: { readonly first: number; readonly end: number } = { first: 0, end: parts },
 ): Promise<StepGradients> {
   const share = 1 / parts;
   const sums: Record<string, tf.Tensor> = {};
   const losses: Record<string, number> = {};
   let total = 0;
   try {
-    for (let part = 0; part < parts; part += 1) {
+    for (let part = own.first; part < own.end; part += 1) {
       const step = model.gradients(await batch(part), { rng: rng(part) });
       for (const [name, gradient] of step.gradients) {
         sums[name] = parts === 1 ? gradient : accumulated(sums[name], gradient, share);

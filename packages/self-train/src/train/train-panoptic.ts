@@ -3,21 +3,23 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, deriveSeed, SeededRng, U2SegError, type OnProgress } from '@u2seg/core';
 import type { DetectorConfig, PanopticCascadeModel, TrainSample } from '@u2seg/heads';
-import { augment, type AugmentOptions, type ImageResizer } from '../augment/augment.ts';
-import { copyPasteRandom } from '../copy-paste/copy-paste-random.ts';
-import { copyPaste, type CopyPasteOptions } from '../copy-paste/copy-paste.ts';
+import type { AugmentOptions, ImageResizer } from '../augment/augment.ts';
+import type { CopyPasteOptions } from '../copy-paste/copy-paste.ts';
+import { singleProcess, type GradientReducer } from '../distributed/gradient-reducer.ts';
+import { anyOf, assertAlike, reduceStep, SharedStatistics } from '../distributed/reduce-step.ts';
 import { createOptimizer, type OptimizerChoice } from '../optimizer/create-optimizer.ts';
 import { ema as createEma, type Ema } from '../optimizer/ema.ts';
 import { assertLrSchedule, learningRate, type LrSchedule } from '../optimizer/lr-schedule.ts';
 import { preciseBatchNorm } from '../optimizer/precise-bn.ts';
 import { openEventWriter, type EventWriter } from '../tensorboard/event-writer.ts';
-import { accumulateGradients } from './accumulate-gradients.ts';
+import { accumulateGradients, type StepGradients } from './accumulate-gradients.ts';
 import { listCheckpoints, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { appendCurve, truncateCurve, type CurvePoint } from './curve-file.ts';
+import { appendCurve, readCurve, truncateCurve, type CurvePoint } from './curve-file.ts';
 import { DataOrder } from './data-order.ts';
+import { loadBatch } from './load-batch.ts';
 import { modelBuffers, modelParameters } from './model-tensors.ts';
 import { trainSample } from './train-sample.ts';
-import type { TrainingExample, TrainingSet } from './training-set.ts';
+import type { TrainingSet } from './training-set.ts';
 
 /** How a network is trained. Everything here but `iterations` is part of what a resumed run must repeat. */
 export interface TrainRecipe {
@@ -49,6 +51,11 @@ export interface TrainPanopticOptions extends TrainRecipe {
   readonly checkpointEvery?: number;
   /** Checkpoints kept. */
   readonly checkpointsKept?: number;
+  /**
+   * Processes that share every batch: each takes its part of the micro-batches, whose number must be a multiple of theirs, and
+   * all end with the network one process would have. The first one writes; all read, so `folder` must be one they share.
+   */
+  readonly group?: GradientReducer;
   readonly onProgress?: OnProgress;
   /** Stops after the running iteration, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -86,7 +93,7 @@ export const trainPanopticDefaults: { readonly checkpointEvery: number; readonly
  * @param model - its parameters are changed in place
  * @returns the curve and, with `emaDecay`, the average
  * @throws U2SegError `not-converged` if a loss is not finite, naming iteration and photos; the last checkpoint stays
- * @throws U2SegError `conflict` if the folder holds a run with another recipe
+ * @throws U2SegError `conflict` if the folder holds a run with another recipe, or processes of a group differ
  */
 export async function trainPanoptic(
   model: PanopticCascadeModel,
@@ -95,12 +102,17 @@ export async function trainPanoptic(
 ): Promise<TrainResult> {
   const { batchSize, schedule, seed, folder, now = Date.now } = options;
   const { checkpointEvery, checkpointsKept } = { ...trainPanopticDefaults, ...options };
-  const microBatches = options.microBatches ?? 1;
+  const { group = singleProcess } = options;
+  const microBatches = options.microBatches ?? group.size;
+  const writes = group.rank === 0;
   assertInteger('trainPanoptic: data.length', data.length, 1);
   assertInteger('trainPanoptic: iterations', options.iterations, 0);
   assertInteger('trainPanoptic: batchSize', batchSize, 1);
   assertInteger('trainPanoptic: microBatches', microBatches, 1, batchSize);
   assertLrSchedule('trainPanoptic: schedule', schedule);
+  const partsEach = microBatches / group.size;
+  assertInteger('trainPanoptic: microBatches over processes', partsEach, 1);
+  const own = { first: group.rank * partsEach, end: (group.rank + 1) * partsEach };
 
   const parameters = modelParameters(model);
   const buffers = modelBuffers(model);
@@ -111,7 +123,8 @@ export async function trainPanoptic(
     ...[...optimizer.state].map(([name, variable]): [string, tf.Variable] => [`optimizer.${name}`, variable]),
     ...[...(average?.state ?? [])].map(([name, variable]): [string, tf.Variable] => [`ema.${name}`, variable]),
   ]);
-  const fingerprint = fingerprintOf(options, data.length, model.config);
+  const statistics = new SharedStatistics(buffers, batchNormMomentum, group);
+  const fingerprint = fingerprintOf({ ...options, microBatches }, data.length, model.config);
   const order = new DataOrder(data.length, seed);
   const checkpoints = folder === undefined ? undefined : join(folder, 'checkpoints');
   const curvePath = folder === undefined ? undefined : join(folder, 'curve.jsonl');
@@ -123,34 +136,34 @@ export async function trainPanoptic(
       await mkdir(folder, { recursive: true });
       const newest = (await listCheckpoints(checkpoints)).find((entry) => entry.iteration <= options.iterations);
       if (newest !== undefined) iteration = await readCheckpoint(newest.path, variables, fingerprint);
-      curve = await truncateCurve(curvePath, iteration);
-      if (iteration < options.iterations) events = await openEventWriter(folder, iteration + 1, now);
+      curve = await (writes ? truncateCurve : readCurve)(curvePath, iteration);
+      if (writes && iteration < options.iterations) events = await openEventWriter(folder, iteration + 1, now);
     }
+    assertAlike(group, `${fingerprint} ${iteration}`);
     optimizer.steps = iteration;
     const resumedFrom = iteration;
     const started = now();
-    const stopped = (): boolean => options.signal?.aborted === true;
-    while (iteration < options.iterations && !stopped()) {
+    const stopped = (): boolean => anyOf(group, options.signal?.aborted === true);
+    let stop = stopped();
+    while (iteration < options.iterations && !stop) {
       const names: string[] = [];
       const current = iteration;
       const batch = async (part: number): Promise<readonly TrainSample[]> => {
-        const examples = await loadBatch(data, order, current, part, options);
+        const examples = await loadBatch(data, order, current, part, { ...options, microBatches });
         names.push(...examples.map(({ name }) => name));
         return examples.map(({ example }) => trainSample(example));
       };
-      const step = await accumulateGradients(
-        model,
-        microBatches,
-        batch,
-        (part) => new SeededRng(deriveSeed(seed, 'sample', current, part)),
-      ).catch((cause: unknown) => {
-        if (!(cause instanceof U2SegError) || cause.code !== 'not-converged') throw cause;
-        throw new U2SegError(
-          'not-converged',
-          `trainPanoptic: iteration ${current + 1} on [${names.join(', ')}]: ${cause.message} ${lastGood(checkpoints)}`,
-          { cause },
-        );
-      });
+      const rng = (part: number): SeededRng => new SeededRng(deriveSeed(seed, 'sample', current, part));
+      statistics.begin();
+      const local = await accumulateGradients(model, microBatches, batch, rng, own).catch(
+        (cause: unknown): U2SegError => {
+          if (!(cause instanceof U2SegError) || cause.code !== 'not-converged') throw cause;
+          const where = `trainPanoptic: iteration ${current + 1} on [${names.join(', ')}]`;
+          return new U2SegError('not-converged', `${where}: ${cause.message} ${lastGood(checkpoints)}`, { cause });
+        },
+      );
+      const step = agreed(group, local);
+      statistics.share(partsEach);
       const lr = learningRate(schedule, iteration);
       optimizer.step(step.gradients, lr);
       for (const gradient of Object.values(step.gradients)) gradient.dispose();
@@ -158,7 +171,7 @@ export async function trainPanoptic(
       iteration += 1;
       const point: CurvePoint = { iteration, lr, total: step.total, losses: step.losses };
       curve.push(point);
-      if (curvePath !== undefined) await appendCurve(curvePath, point);
+      if (writes && curvePath !== undefined) await appendCurve(curvePath, point);
       const seconds = (now() - started) / 1000;
       const rate = ((iteration - resumedFrom) * batchSize) / Math.max(seconds, 1e-9);
       await events?.scalars(iteration, eventValues(point, rate));
@@ -177,8 +190,9 @@ export async function trainPanoptic(
           tensors: tf.memory().numTensors,
         },
       });
-      const last = iteration === options.iterations || stopped();
-      if (checkpoints !== undefined && (last || iteration % checkpointEvery === 0)) {
+      stop = stopped();
+      const last = iteration === options.iterations || stop;
+      if (writes && checkpoints !== undefined && (last || iteration % checkpointEvery === 0)) {
         await writeCheckpoint(checkpoints, { iteration, variables, fingerprint }, checkpointsKept);
       }
     }
@@ -194,40 +208,16 @@ export async function trainPanoptic(
   }
 }
 
-/** Photos of one part of one step's batch, augmented. */
-async function loadBatch(
-  data: TrainingSet,
-  order: DataOrder,
-  iteration: number,
-  part: number,
-  options: TrainPanopticOptions,
-): Promise<{ readonly name: string; readonly example: TrainingExample }[]> {
-  const { batchSize, seed, microBatches = 1 } = options;
-  const first = Math.floor((part * batchSize) / microBatches);
-  const end = Math.floor(((part + 1) * batchSize) / microBatches);
-  const names: string[] = [];
-  const examples: TrainingExample[] = [];
-  for (let slot = first; slot < end; slot += 1) {
-    const index = order.at(iteration * batchSize + slot);
-    const example = await data.load(index);
-    names.push(example.name ?? `example ${index}`);
-    examples.push(await augmented(example, new SeededRng(deriveSeed(seed, 'augment', iteration, slot)), options));
-  }
-  const random = copyPasteRandom(new SeededRng(deriveSeed(seed, 'copy-paste', iteration, part)));
-  const pasted = options.copyPaste === undefined ? examples : copyPaste(examples, random, options.copyPaste);
-  return pasted.map((example, i) => ({ name: names[i]!, example }));
-}
-
-async function augmented(
-  example: TrainingExample,
-  rng: SeededRng,
-  options: TrainPanopticOptions,
-): Promise<TrainingExample> {
-  if (options.augment === undefined) return example;
-  const missing: ImageResizer = () => {
-    throw new U2SegError('wrong-usage', 'trainPanoptic: augment changes sizes, so resize must be given.');
-  };
-  return augment(example, rng, options.resize ?? missing, options.augment);
+/** The step of the whole group; one process that failed stops them all, or the others would wait for it. */
+function agreed(group: GradientReducer, local: StepGradients | U2SegError): StepGradients {
+  const failed = local instanceof U2SegError;
+  if (!anyOf(group, failed)) return reduceStep(local as StepGradients, group);
+  if (failed) throw local;
+  for (const gradient of Object.values(local.gradients)) gradient.dispose();
+  throw new U2SegError(
+    'not-converged',
+    `trainPanoptic: another process than ${group.rank} of ${group.size} has failed.`,
+  );
 }
 
 /** PreciseBN under the final weights; the batches are those that would come next. */
