@@ -1,6 +1,6 @@
 import { U2SegError } from '@u2seg/core';
 import type { ClusterMatch, MatchingProtocol } from './cluster-matching.ts';
-import { arrayAt, badRecord, integerAt, objectAt, parseJson } from './json-record.ts';
+import { arrayAt, badRecord, finiteAt, integerAt, objectAt, parseJson } from './json-record.ts';
 
 /** What a mapping was fitted on. Scoring the same data with it is what the papers do, and the report then says so. */
 export interface FittedOn {
@@ -79,6 +79,12 @@ export function readClusterMapping(file: string, source: string | Uint8Array): C
   for (const field of ['dataset', 'sha256']) {
     if (typeof fitted[field] !== 'string') throw badRecord(file, 'fittedOn', field, 'a string', fitted[field]);
   }
-  objectAt(file, 'thresholds', root['thresholds']);
+  const thresholds = objectAt(file, 'thresholds', root['thresholds']);
+  for (const name of Object.keys(thresholds)) finiteAt(file, 'thresholds', thresholds, name);
+  const evidences: readonly unknown[] = ['pixels', 'instances', 'regions'];
+  if (!evidences.includes(root['evidence'])) {
+    throw badRecord(file, 'the file', 'evidence', `one of ${evidences.join(', ')}`, root['evidence']);
+  }
+  for (const field of ['votes', 'agreeing']) finiteAt(file, 'the file', root, field, 0);
   return root as unknown as ClusterMapping;
 }

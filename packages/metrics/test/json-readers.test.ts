@@ -180,4 +180,37 @@ describe('readClusterMapping', () => {
       readClusterMapping('mapping.json', '{"format": "u2seg-cluster-mapping", "version": 2}'),
     ).toThrowErrorMatchingInlineSnapshot(`[U2SegError: mapping.json: version must be 1, got 2.]`);
   });
+
+  const good = {
+    format: 'u2seg-cluster-mapping',
+    version: 1,
+    protocol: 'majority-vote',
+    evidence: 'instances',
+    thresholds: { minScore: 0.6, minIou: 0.7 },
+    classNames: ['cat', 'dog'],
+    classOfCluster: [1, -1, 0],
+    votes: 7,
+    agreeing: 5,
+    fittedOn: { dataset: 'coco/val2017', images: 2, sha256: 'ab' },
+  };
+
+  it('reads what it wrote', () => {
+    expect(readClusterMapping('m.json', JSON.stringify(good))).toEqual(good);
+  });
+
+  it.each([
+    ['protocol', { protocol: 'hungarian' }, /the file: protocol must be one of/u],
+    ['evidence', { evidence: 'boxes' }, /the file: evidence must be one of/u],
+    ['a threshold', { thresholds: { minIou: 'high' } }, /thresholds: minIou must be a finite number, got "high"/u],
+    ['no thresholds', { thresholds: undefined }, /thresholds must be an object, got nothing/u],
+    ['a class name', { classNames: ['cat', 7] }, /the file: classNames\[1\] must be a string, got 7/u],
+    ['a class', { classOfCluster: [0, 2] }, /classOfCluster\[1\] must be a class in \[0, 2\) or -1, got 2/u],
+    ['no classes', { classOfCluster: undefined }, /classOfCluster must be a list, got nothing/u],
+    ['votes', { votes: -1 }, /the file: votes must be a finite number of at least 0, got -1/u],
+    ['the hash', { fittedOn: { ...good.fittedOn, sha256: 7 } }, /fittedOn: sha256 must be a string, got 7/u],
+    ['images', { fittedOn: { ...good.fittedOn, images: 1.5 } }, /fittedOn: images must be a whole number/u],
+  ])('names the field: %s', (_, change, sentence) => {
+    expect(() => readClusterMapping('m.json', JSON.stringify({ ...good, ...change }))).toThrow(sentence);
+    expect(() => readClusterMapping('m.json', JSON.stringify({ ...good, ...change }))).toThrow(/^m\.json: /u);
+  });
 });
