@@ -372,6 +372,15 @@ describe('COCO panoptic JSON + PNG', () => {
     }
   });
 
+  it('segments of the ground truth that overlapped when its map was drawn', async () => {
+    const gt = await panoptic(segment((s) => (s['area'] += 5)));
+    for (const protocol of ['classes', 'all']) {
+      expect(await complaint('--gt', gt, '--pred', data.panopticJson, '--protocol', protocol)).toMatch(
+        /000000000001\.png: segment \d+: area must be \d+, its pixels in the map, got \d+; do segments overlap\?/u,
+      );
+    }
+  });
+
   it('reads a palette as its colours, and pairs by id where the prediction names no images', async () => {
     const pred = await panoptic({ json: (document) => delete document.images }, async (folder, file) => {
       const { ids, height, width } = await readPanopticPng(join(folder, file));
