@@ -1,4 +1,5 @@
 /** Last stage: the page to look at. */
+import { officialWeights } from '@u2seg/backbone';
 import { rleFromString } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import { writeFileAtomic, type PredictionRow, type ProposalRow, type SegmentRow } from '@u2seg/interchange';
@@ -200,6 +201,12 @@ async function environment(result: FitResult, config: PipelineConfig): Promise<R
     const { name, license, weightsSha256 } = result.proposals.backbone;
     const weights = weightsSha256 === 'none' ? 'made by hand, no weights' : `weights SHA-256 ${weightsSha256}`;
     facts.push({ name: 'Backbone', value: `${name}, ${weights}`, licence: license });
+  }
+  const { start } = result.trained ?? {};
+  if (start !== undefined && start !== 'random weights') {
+    const official = officialWeights.find(({ name }) => name === config.train.init);
+    const license = official === undefined ? {} : { licence: official.license };
+    facts.push({ name: 'initial weights', value: start.split('\n')[0]!, ...license });
   }
   if (result.trained !== undefined) {
     const { description, why } = await loadTfBackend(config.train.backend);
