@@ -89,7 +89,8 @@ async function recordPictures(run: string, panoptic: string, out: string): Promi
   const predictions = await open(join(run, 'predictions', 'panoptic.json'));
   const proposals = await readProposals(run);
   const credits = JSON.parse(await readFile(panoptic, 'utf8')) as CreditJson;
-  const annotated = new Set(truth.images.map(({ path }) => basename(path)));
+  const inRun = new Set(labels.images.map(({ path }) => basename(path)));
+  const annotated = new Set(truth.images.map(({ path }) => basename(path)).filter((name) => inRun.has(name)));
   const free = credits.images.filter(
     ({ license, file_name: name }) => freeLicences.includes(license) && annotated.has(name),
   );
@@ -149,7 +150,7 @@ function creditsPage(chosen: CreditJson['images'], { licenses }: CreditJson): st
     return `${i + 1}. COCO ${name}, ${url}, [${licence.name}](${licence.url})`;
   });
   return [
-    'Photo | proposals | pseudo-label | prediction | ground truth. The photos are shrunk, the four other columns drawn over them.',
+    'Photo | proposals | pseudo-label | prediction | ground truth. The photos are shrunk, the four other columns drawn over them; each picture is under its photo’s licence.',
     '',
     '![Pictures of the run](pictures.jpg)',
     '',
