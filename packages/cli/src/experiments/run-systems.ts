@@ -9,6 +9,7 @@ import type { PipelineConfig } from '../pipeline/config.ts';
 import { sharedStageKeys } from '../pipeline/adopt-stages.ts';
 import { fitFolder, type StageName } from '../pipeline/fit.ts';
 import { loadConfig } from '../pipeline/load-config.ts';
+import { metricNumbers } from '../pipeline/metric-tables.ts';
 import { scoreElsewhere } from '../pipeline/score-elsewhere.ts';
 import type { Reporter } from '../progress/reporter.ts';
 import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
@@ -100,7 +101,7 @@ export class SystemRunner {
       ...outcome,
       ...(seed === undefined ? {} : { seed }),
       ...(training === undefined ? {} : { training }),
-      ...(val === undefined ? {} : { trainedOn: resolve(photos) }),
+      ...(val === undefined ? {} : { trainedOn: photos }),
       replaced: [...replaced, ...share],
     };
     return { measured, numbers };
@@ -189,8 +190,13 @@ export class SystemRunner {
               reporter,
               ...(labels === undefined ? {} : { labels }),
             });
-      const summary: unknown =
-        result.summaryPath === undefined ? null : JSON.parse(await readFile(result.summaryPath, 'utf8'));
+      const own =
+        result.summaryPath === undefined
+          ? null
+          : (JSON.parse(await readFile(result.summaryPath, 'utf8')) as Record<string, unknown>);
+      // What was scored elsewhere, with the hash of its ground truth, is part of no run's own summary.
+      const elsewhere = val === undefined || metrics === undefined ? {} : { metrics: metricNumbers(metrics) };
+      const summary = own === null ? null : { ...own, ...elsewhere };
       const { adopted = [] } = result;
       const numbers = metrics === undefined ? {} : experimentMetrics(metrics);
       return { summary, numbers, ...(adopted.length === 0 ? {} : { adopted: [...adopted] }) };
