@@ -34,7 +34,7 @@ function installDependencies() {
   const stamp = join(root, 'node_modules', '.u2seg-installed');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   console.error('setup: installing dependencies (npm ci)');
-  const flags = ['--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = ['--prefer-offline', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
   if (run('npm', ['ci', ...flags], { mayFail: true }) !== 0) {
     // A registry mirror that lacks another platform's optional package makes `npm ci` refuse the lock as a whole; the versions stay the lock's.
     console.error('setup: `npm ci` refused (see above); trying `npm install` with the same lock');

@@ -9,6 +9,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   createReadStream,
   createWriteStream,
   existsSync,
@@ -228,13 +230,26 @@ export async function setUpTensorflow({ force = false, log = () => {} } = {}) {
     pip ? undefined : 'pip (python3-pip)',
     compiler ? undefined : 'a C++ compiler (g++)',
   ].filter(Boolean);
-  if (missing.length > 0) return await fallBack(folder, `building the binding needs ${missing.join(' and ')}`, log);
+  if (missing.length > 0) {
+    const install = wheel === undefined ? undefined : `install ${missing.join(' and ')}`;
+    return await fallBack(folder, `building the binding needs ${missing.join(' and ')}`, install, log);
+  }
   const { default: envPaths } = await import('env-paths');
-  const cache = join(envPaths('u2seg', { suffix: '' }).cache, 'native');
+  const cache = writableFolder([
+    join(envPaths('u2seg', { suffix: '' }).cache, 'native'),
+    // where the home folder is not ours to write
+    join(root, 'node_modules', '.cache', 'u2seg', 'native'),
+  ]);
+  if (cache === undefined)
+    return await fallBack(
+      folder,
+      'neither the user’s cache nor node_modules can be written',
+      'make one of them writable',
+      log,
+    );
   const kept = join(cache, `tensorflow-cpu-${TENSORFLOW_VERSION}-${wheel.platform}`);
   try {
     if (!existsSync(join(kept, 'wheel.json'))) {
-      mkdirSync(cache, { recursive: true });
       const work = mkdtempSync(join(cache, 'download-'));
       try {
         const path = await downloadWheel(pip, wheel, work, log);
@@ -271,7 +286,8 @@ export async function setUpTensorflow({ force = false, log = () => {} } = {}) {
     compile(compiler, folder, kept, `${binding}.tmp`);
     renameSync(`${binding}.tmp`, binding);
   } catch (error) {
-    return await fallBack(folder, (error.stderr || error.message).toString().trim().split('\n')[0], log);
+    const why = (error.stderr || error.message).toString().trim().split('\n')[0];
+    return await fallBack(folder, why, 'put that right', log);
   }
   const probe = probeTensorflow();
   return probe.works
@@ -282,8 +298,21 @@ export async function setUpTensorflow({ force = false, log = () => {} } = {}) {
     : { works: false, message: `TensorFlow: built, but it does not load: ${probe.reason}.` };
 }
 
-/** The package's own prebuilt download, for networks that reach it. */
-async function fallBack(folder, why, log) {
+/** The first of the folders that is there, or can be made, and can be written; undefined where none is. */
+function writableFolder(folders) {
+  return folders.find((folder) => {
+    try {
+      mkdirSync(folder, { recursive: true });
+      accessSync(folder, constants.W_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The package's own prebuilt download, for networks that reach it; `remedy` is what makes building possible. */
+async function fallBack(folder, why, remedy, log) {
   log(`${why}; trying the package's own download`);
   const child = spawnSync(process.execPath, [join('scripts', 'install.js')], {
     cwd: folder,
@@ -295,7 +324,7 @@ async function fallBack(folder, why, log) {
   if (probe.works) return { works: true, message: `TensorFlow ${probe.version}: the package's own download.` };
   return {
     works: false,
-    message: `TensorFlow: not available (${why}; the package's own download failed too). Training runs on the wasm backend, several times slower. To get the faster one: install python3-pip and g++, then \`npm run setup\`.`,
+    message: `TensorFlow: not available (${why}; the package's own download failed too). Training runs on the wasm backend, several times slower.${remedy === undefined ? '' : ` To get the faster one: ${remedy}, then \`npm run setup\`.`}`,
   };
 }
 

@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { main } from '../dist/main.js';
+import { existsSync } from 'node:fs';
 
-process.exitCode = await main(process.argv.slice(2));
+const entry = new URL('../dist/main.js', import.meta.url);
+if (existsSync(entry)) {
+  const { main } = await import(entry.href);
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  console.error('u2seg: not built yet; run `npm run setup` in the project.');
+  process.exitCode = 1;
+}
