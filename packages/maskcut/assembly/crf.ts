@@ -1,568 +1,394 @@
-// Dense CRF kernels: the permutohedral lattice of Adams, Baek and Davis (2010) as Kraehenbuehl and Koltun's dense CRF
-// defines it (feature order, rounding, blur and scaling are theirs: the result depends on them), and mean-field steps.
-//
-// Values live on lattice points as rows of V float32; row 0 is always zero and stands for "no such point", so a point's
-// row is its index + 1.
+// asc: --importMemory --sharedMemory --maximumMemory 65536 --enable threads
+// Dense CRF kernels (Kraehenbuehl and Koltun 2011) for one thread, or two over one shared memory: the mean field, and the
+// work a helper thread is handed.
+import { sigmoid, softmaxGroups, subtractEach } from './crf-elements';
+import { blurAxis, slice1, slice4, splat1, splat4 } from './crf-filter';
+import { axisWords, buildPart, chainAxis, remap, tableBits } from './crf-lattice';
+import { sleep, wake } from './env';
+
+export { keepLarger, normalizer, scaled, toPlanes, toRows } from './crf-elements';
+export { colorFeature, mergePart, positionFeatures, scratchBytes, tableBits } from './crf-lattice';
 
 /** First free byte of the memory; everything above belongs to the caller. */
 export function heapBase(): usize {
   return __heap_base;
 }
 
-const elevated = memory.data(16 * 16, 16);
-const rem0 = memory.data(16 * 16, 16);
-const rank = memory.data(16 * 16, 16);
-const scaleOf = memory.data(16 * 16, 16);
-const byRank = memory.data(4 * 16, 16);
-const axisAt = memory.data(4 * 16, 16);
-const lastKey = memory.data(8 * 16, 16);
-const lastRow = memory.data(4 * 16, 16);
+// Control block of two threads, a cache line for each word: sequence number of the last command, of the last one done,
+// arrivals at the barrier, its generation. The command follows: what to do and its plan.
+const doneAt: usize = 64;
+const arrivedAt: usize = 128;
+const generationAt: usize = 192;
+const commandAt: usize = 256;
+/** Set by the helper's caller if it trapped, so that nobody waits for it for ever. */
+const failedAt: usize = 448;
+/** Looks at a word before the thread goes to sleep: some tens of microseconds. */
+const spins: i32 = 20_000;
 
-let tableAt: usize = 0;
-let tableBits: u64 = 0;
-let keysAt: usize = 0;
-let points: i32 = 0;
-
-function slotOf(key: u64): usize {
-  return <usize>((key * 0x9e3779b97f4a7c15) >> (64 - tableBits));
+/** Waits until a word of the control block is no longer `old`. */
+function awaitChange(control: usize, word: usize, old: i32): void {
+  const at = control + word;
+  for (let i = 0; i < spins; i++) if (atomic.load<i32>(at) !== old) return;
+  while (atomic.load<i32>(at) === old) {
+    sleep(at, old);
+    if (atomic.load<i32>(control + failedAt) !== 0) unreachable();
+  }
 }
 
-// An entry is the row alone: the keys lie in the order of creation, so those of neighbouring pixels share cache lines.
-function find(key: u64, create: bool): i32 {
-  const mask = (usize(1) << usize(tableBits)) - 1;
-  let slot = slotOf(key);
+function barrier(control: usize, threads: i32): void {
+  if (threads === 1) return;
+  const generation = atomic.load<i32>(control + generationAt);
+  if (atomic.add<i32>(control + arrivedAt, 1) === threads - 1) {
+    atomic.store<i32>(control + arrivedAt, 0);
+    atomic.add<i32>(control + generationAt, 1);
+    wake(control + generationAt);
+  } else awaitChange(control, generationAt, generation);
+}
+
+/** Does the work `plan` describes on `threads` threads, 1 or 2; with 2 a helper must be in {@link serve}. */
+export function dispatch(control: usize, work: i32, plan: usize, threads: i32): void {
+  if (threads === 1) {
+    perform(control, work, plan, 0, 1);
+    return;
+  }
+  store<i32>(control + commandAt, work);
+  store<i32>(control + commandAt, <i32>plan, 4);
+  const command = atomic.add<i32>(control, 1) + 1;
+  wake(control);
+  perform(control, work, plan, 0, 2);
   while (true) {
-    const row = load<i32>(tableAt + (slot << 2));
-    if (row === 0) {
-      if (!create) return 0;
-      store<u64>(keysAt + ((<usize>points) << 3), key);
-      points++;
-      store<i32>(tableAt + (slot << 2), points);
-      if (u64(points) * 2 > u64(1) << tableBits) grow();
-      return points;
-    }
-    if (load<u64>(keysAt + ((<usize>(row - 1)) << 3)) === key) return row;
-    slot = (slot + 1) & mask;
+    const done = atomic.load<i32>(control + doneAt);
+    if (done === command) return;
+    awaitChange(control, doneAt, done);
   }
 }
 
-function grow(): void {
-  tableBits++;
-  const capacity = usize(1) << usize(tableBits);
-  memory.fill(tableAt, 0, capacity << 2);
-  for (let i = 0; i < points; i++) {
-    let slot = slotOf(load<u64>(keysAt + ((<usize>i) << 3)));
-    while (load<i32>(tableAt + (slot << 2)) !== 0) slot = (slot + 1) & (capacity - 1);
-    store<i32>(tableAt + (slot << 2), i + 1);
+/** Loop of the helper thread, which never returns. */
+export function serve(control: usize): void {
+  let seen = 0;
+  while (true) {
+    awaitChange(control, 0, seen);
+    seen++;
+    const work = load<i32>(control + commandAt);
+    perform(control, work, <usize>load<i32>(control + commandAt, 4), 1, 2);
+    atomic.store<i32>(control + doneAt, seen);
+    wake(control + doneAt);
   }
 }
 
-function unitOf(i: i32, d: i32, fieldBits: i32): u64 {
-  return i < d ? u64(1) << u64(i * fieldBits) : 0;
+function perform(control: usize, work: i32, plan: usize, thread: i32, threads: i32): void {
+  if (work === 1) buildParts(plan, thread, threads);
+  else if (work === 2) chainAxes(plan, thread, threads);
+  else if (work === 3) meanField(control, plan, thread, threads);
+  else if (work === 4) filterPlane(control, plan, thread, threads);
 }
 
-/** Writes the position features x / sx and y / sy of a w x h image, planar [2, padded]. */
-export function positionFeatures(w: i32, h: i32, sx: f32, sy: f32, padded: i32, out: usize): void {
-  const second = out + ((<usize>padded) << 2);
-  let at: usize = 0;
-  for (let y = 0; y < h; y++) {
-    for (let x = 0; x < w; x++) {
-      store<f32>(out + at, <f32>x / sx);
-      store<f32>(second + at, <f32>y / sy);
-      at += 4;
-    }
-  }
-  for (; at < (<usize>padded) << 2; at += 4) {
-    store<f32>(out + at, 0);
-    store<f32>(second + at, 0);
-  }
+function word(plan: usize, i: i32): i32 {
+  return load<i32>(plan + ((<usize>i) << 2));
 }
 
-/** Writes channel `c` of an interleaved [n, 3] image divided by `s`. */
-export function colorFeature(image: usize, n: i32, c: i32, s: f32, padded: i32, out: usize): void {
-  for (let k = 0; k < n; k++) store<f32>(out + ((<usize>k) << 2), <f32>load<u8>(image + <usize>(k * 3 + c)) / s);
-  for (let k = n; k < padded; k++) store<f32>(out + ((<usize>k) << 2), 0);
+function address(plan: usize, i: i32): usize {
+  return <usize>load<i32>(plan + ((<usize>i) << 2));
 }
 
 /**
- * Builds the lattice of planar features [d, padded] (padded: n rounded up to 4; the padding takes part as points at 0,
- * as it does in the original). Writes rows and barycentric weights [padded, d + 1]; returns the number of points M.
+ * Work 1: the two halves of the pixels, each on a lattice of its own.
  *
- * `table` needs room for a power of two above 4 (d + 1) padded entries, `keys` for (d + 1) padded; only what is used
- * is touched.
+ * Words: d, features, padded, end of the first half, rows, weights; then for each half keys, table, scratch, and out:
+ * number of points and bits of the table.
  */
-export function buildLattice(
-  d: i32,
-  features: usize,
-  padded: i32,
-  rows: usize,
-  weights: usize,
-  keys: usize,
-  table: usize,
-): i32 {
-  const d1 = d + 1;
-  const fieldBits = 60 / d;
-  let ones: u64 = 0;
-  for (let i = 0; i < d; i++) ones += unitOf(i, d, fieldBits);
-  tableAt = table;
-  keysAt = keys;
-  tableBits = 14;
-  points = 0;
-  memory.fill(table, 0, 4 << 14);
-  for (let r = 0; r <= d; r++) store<i32>(lastRow + ((<usize>r) << 2), 0);
-
-  const invD1: f32 = <f32>1.0 / <f32>d1;
-  const spread = <f32>(sqrt<f64>(2.0 / 3.0) * <f64>d1);
-  for (let i = 0; i < d; i++) {
-    const factor = <f32>((1.0 / sqrt<f64>(<f64>((i + 2) * (i + 1)))) * <f64>spread);
-    v128.store(scaleOf + ((<usize>i) << 4), f32x4.splat(factor));
+function buildParts(plan: usize, thread: i32, threads: i32): void {
+  const middle = word(plan, 3);
+  for (let part = thread; part < 2; part += threads) {
+    const own = plan + ((<usize>(6 + part * 5)) << 2);
+    const count = buildPart(
+      word(plan, 0),
+      address(plan, 1),
+      word(plan, 2),
+      part === 0 ? 0 : middle,
+      part === 0 ? middle : word(plan, 2),
+      address(plan, 4),
+      address(plan, 5),
+      address(own, 0),
+      address(own, 1),
+      address(own, 2),
+    );
+    store<i32>(own, count, 12);
+    store<i32>(own, tableBits(), 16);
   }
-  const vInv = f32x4.splat(invD1);
-  const vD1 = f32x4.splat(<f32>d1);
-  const zero = f32x4.splat(0);
-  const one = f32x4.splat(1);
-  const plane = (<usize>padded) << 2;
+}
 
-  for (let k = 0; k < padded; k += 4) {
-    // Elevate: position in the hyperplane of d + 1 coordinates that sum to 0.
-    let sm = zero;
-    for (let j = d; j > 0; j--) {
-      const cf = f32x4.mul(
-        v128.load(features + <usize>(j - 1) * plane + ((<usize>k) << 2)),
-        v128.load(scaleOf + ((<usize>(j - 1)) << 4)),
-      );
-      v128.store(elevated + ((<usize>j) << 4), f32x4.sub(sm, f32x4.mul(f32x4.splat(<f32>j), cf)));
-      sm = f32x4.add(sm, cf);
-    }
-    v128.store(elevated, sm);
+/**
+ * Work 2: renames the rows of the second half, and strings the points together along every axis.
+ *
+ * Words: d, points, table, its bits, keys, first list, rows of a list, headers, map, rows, first and end of the rows to
+ * rename; then for each thread next, taken, scratch.
+ */
+function chainAxes(plan: usize, thread: i32, threads: i32): void {
+  const d = word(plan, 0);
+  const own = plan + ((<usize>(12 + thread * 3)) << 2);
+  const first = word(plan, 10);
+  const end = word(plan, 11);
+  const middle = threads === 1 ? end : first + ((end - first) >> 1);
+  remap(address(plan, 9), thread === 0 ? first : middle, thread === 0 ? middle : end, address(plan, 8));
+  for (let j = thread; j <= d; j += threads) {
+    chainAxis(
+      d,
+      j,
+      address(plan, 2),
+      word(plan, 3),
+      address(plan, 4),
+      word(plan, 1),
+      address(plan, 5) + ((<usize>(j * word(plan, 6))) << 2),
+      word(plan, 6),
+      address(plan, 7) + ((<usize>(j * axisWords)) << 2),
+      address(own, 0),
+      address(own, 1),
+      address(own, 2),
+    );
+  }
+}
 
-    // Nearest point of remainder 0.
-    let sum = zero;
-    for (let i = 0; i <= d; i++) {
-      const v = f32x4.nearest(f32x4.mul(vInv, v128.load(elevated + ((<usize>i) << 4))));
-      v128.store(rem0 + ((<usize>i) << 4), f32x4.mul(v, vD1));
-      v128.store(rank + ((<usize>i) << 4), zero);
-      sum = f32x4.add(sum, v);
-    }
-    // Rank of each coordinate's offset, which names the simplex.
-    for (let i = 0; i < d; i++) {
-      const di = f32x4.sub(v128.load(elevated + ((<usize>i) << 4)), v128.load(rem0 + ((<usize>i) << 4)));
-      let ri = v128.load(rank + ((<usize>i) << 4));
-      for (let j = i + 1; j <= d; j++) {
-        const dj = f32x4.sub(v128.load(elevated + ((<usize>j) << 4)), v128.load(rem0 + ((<usize>j) << 4)));
-        const c = v128.and(one, f32x4.lt(di, dj));
-        ri = f32x4.add(ri, c);
-        v128.store(rank + ((<usize>j) << 4), f32x4.add(v128.load(rank + ((<usize>j) << 4)), f32x4.sub(one, c)));
-      }
-      v128.store(rank + ((<usize>i) << 4), ri);
-    }
-    for (let i = 0; i <= d; i++) {
-      const at = (<usize>i) << 4;
-      const r = f32x4.add(v128.load(rank + at), sum);
-      const shift = f32x4.sub(v128.and(vD1, f32x4.lt(r, zero)), v128.and(vD1, f32x4.ge(r, vD1)));
-      const rem = f32x4.add(v128.load(rem0 + at), shift);
-      v128.store(rank + at, i32x4.trunc_sat_f32x4_s(f32x4.add(r, shift)));
-      v128.store(rem0 + at, i32x4.trunc_sat_f32x4_s(rem));
-      v128.store(elevated + at, f32x4.mul(f32x4.sub(v128.load(elevated + at), rem), vInv));
-    }
-    for (let lane = 0; lane < 4; lane++) {
-      const l = (<usize>lane) << 2;
-      let key: u64 = 0;
-      for (let i = 0; i <= d; i++) {
-        const r = <usize>load<i32>(rank + ((<usize>i) << 4) + l);
-        store<f32>(byRank + (r << 2), load<f32>(elevated + ((<usize>i) << 4) + l));
-        store<i32>(axisAt + (r << 2), i);
-        if (i < d) key += u64(i64(load<i32>(rem0 + ((<usize>i) << 4) + l))) << u64(i * fieldBits);
-      }
-      const base = <usize>(k + lane) * d1;
-      let next: f32 = 0;
-      for (let r = 0; r <= d; r++) {
-        const v = load<f32>(byRank + ((<usize>(d - r)) << 2));
-        let w: f32;
-        if (r === 0) {
-          w = v + (<f32>1.0 + (<f32>0.0 - load<f32>(byRank)));
-        } else {
-          w = v - next;
-          key += ones;
-          key -= <u64>d1 * unitOf(load<i32>(axisAt + ((<usize>(d - r + 1)) << 2)), d, fieldBits);
+/** Pixels that go through slice, normalization and splat together, while their weights are in the cache. */
+const chunk: i32 = 1024;
+// Denormals make the lattice several times slower, and nothing below e^-50 can matter while iterating.
+const iterationFloor: f32 = -50;
+const resultFloor: f32 = -87;
+
+// Words of the mean field's plan.
+const pixelsWord: i32 = 0;
+/** Of a row; 0 for a single value. */
+const lanesWord: i32 = 1;
+const groupsWord: i32 = 2;
+const lastLanesWord: i32 = 3;
+const iterationsWord: i32 = 4;
+/** 1: softmax over a row; 0: each value is the log-odds of a problem of its own. */
+const labelledWord: i32 = 5;
+const kernelsWord: i32 = 6;
+const unaryWord: i32 = 7;
+const qWord: i32 = 8;
+const logitsWord: i32 = 9;
+/** A chunk of values for each of the two halves. */
+const scratchWord: i32 = 10;
+/** [iterations + 1] zeros. */
+const takenWord: i32 = 11;
+/** [kernels * groups, 2]: kernel and group, dearest first. */
+const tasksWord: i32 = 12;
+const firstKernelWord: i32 = 16;
+const kernelWords: i32 = 16;
+// Words of a kernel.
+const d1Word: i32 = 0;
+const rowsWord: i32 = 1;
+const weightsWord: i32 = 2;
+const beforeWord: i32 = 3;
+const scaleWord: i32 = 4;
+const pointsWord: i32 = 5;
+const axesWord: i32 = 6;
+const valuesWord: i32 = 7;
+/** Two buffers like the values, zero: what the halves of the pixels splat. Log-odds only. */
+const splatWord: i32 = 8;
+/** Log-odds only: response to ones, and the kernel's weight as float32. */
+const onesWord: i32 = 10;
+const compatWord: i32 = 11;
+
+function kernelAt(plan: usize, i: i32): usize {
+  return plan + ((<usize>(firstKernelWord + i * kernelWords)) << 2);
+}
+
+/** Work 3: mean-field steps; the result is the same bits on one thread and on two. */
+function meanField(control: usize, plan: usize, thread: i32, threads: i32): void {
+  if (word(plan, labelledWord) !== 0) fieldOfLabels(control, plan, thread, threads);
+  else fieldOfOdds(control, plan, thread, threads);
+}
+
+/** Share of `part` of two in n, bounds at a multiple of the chunk. */
+function boundOf(n: i32, part: i32): i32 {
+  return part === 0 ? 0 : part === 2 ? n : min<i32>(n, ((n >> 1) + chunk - 1) & -chunk);
+}
+
+/**
+ * One row a pixel, each value a problem of its own. The two halves of the pixels are splatted apart and added up, the
+ * points are blurred by shares of each axis.
+ */
+function fieldOfOdds(control: usize, plan: usize, thread: i32, threads: i32): void {
+  const n = word(plan, pixelsWord);
+  const lanes = word(plan, lanesWord);
+  const kernels = word(plan, kernelsWord);
+  const iterations = word(plan, iterationsWord);
+  const width = lanes === 0 ? 1 : lanes << 2;
+  const unary = address(plan, unaryWord);
+  const logits = address(plan, logitsWord);
+  const rowBytes = (<usize>width) << 2;
+  for (let iteration = 0; iteration <= iterations; iteration++) {
+    const last = iteration === iterations;
+    for (let part = thread; part < 2; part += threads) {
+      const scratch = address(plan, scratchWord) + <usize>part * <usize>chunk * rowBytes;
+      for (let from = boundOf(n, part); from < boundOf(n, part + 1); from += chunk) {
+        const to = min<i32>(from + chunk, boundOf(n, part + 1));
+        let base = unary;
+        if (iteration > 0) {
+          for (let i = 0; i < kernels; i++) {
+            slice(kernelAt(plan, i), lanes, from, to, address(kernelAt(plan, i), valuesWord), base, logits);
+            base = logits;
+          }
         }
-        next = v;
-        let row = load<i32>(lastRow + ((<usize>r) << 2));
-        if (row === 0 || load<u64>(lastKey + ((<usize>r) << 3)) !== key) {
-          row = find(key, true);
-          store<u64>(lastKey + ((<usize>r) << 3), key);
-          store<i32>(lastRow + ((<usize>r) << 2), row);
+        const into = last ? address(plan, qWord) : scratch - <usize>from * rowBytes;
+        sigmoid(from * width, (to * width + 3) & -4, base, into, last ? resultFloor : iterationFloor);
+        if (last) continue;
+        for (let i = 0; i < kernels; i++) {
+          const kernel = kernelAt(plan, i);
+          if (iteration === 0) {
+            const compat = load<f32>(kernel + ((<usize>compatWord) << 2));
+            subtractEach(from, to, width, compat, address(kernel, onesWord), unary);
+          }
+          splat(kernel, lanes, from, to, into, address(kernel, splatWord + part));
         }
-        store<i32>(rows + ((base + r) << 2), row);
-        store<f32>(weights + ((base + r) << 2), w);
       }
     }
-  }
-  return points;
-}
-
-/** Rows of both neighbours of every point along each of the d + 1 axes, [d + 1, M, 2]; 0 where there is none. */
-export function findNeighbors(d: i32, neighbors: usize): void {
-  const d1 = d + 1;
-  const fieldBits = 60 / d;
-  let ones: u64 = 0;
-  for (let i = 0; i < d; i++) ones += unitOf(i, d, fieldBits);
-  const count = points;
-  memory.fill(neighbors, 0, (<usize>d1 * count) << 3);
-  for (let j = 0; j <= d; j++) {
-    const step = <u64>d1 * unitOf(j, d, fieldBits) - ones;
-    const axis = neighbors + ((<usize>j * count) << 3);
-    for (let i = 0; i < count; i++) {
-      const other = find(load<u64>(keysAt + ((<usize>i) << 3)) + step, false);
-      if (other === 0) continue;
-      store<i32>(axis + ((<usize>i) << 3), other);
-      store<i32>(axis + ((<usize>(other - 1)) << 3) + 4, i + 1);
+    if (last) return;
+    barrier(control, threads);
+    let axes = 0;
+    for (let i = 0; i < kernels; i++) {
+      addHalves(kernelAt(plan, i), width, thread, threads);
+      axes = max<i32>(axes, word(kernelAt(plan, i), d1Word));
     }
-  }
-}
-
-/** Adds pixels [from, to) to the lattice: values[row] += weight * scale[pixel] * q[pixel], one value a row. */
-export function splat1(
-  d1: i32,
-  from: i32,
-  to: i32,
-  rows: usize,
-  weights: usize,
-  scale: usize,
-  q: usize,
-  values: usize,
-): void {
-  let at = (<usize>from * d1) << 2;
-  if (d1 === 6) {
-    for (let k = from; k < to; k++) {
-      const v = load<f32>(q + ((<usize>k) << 2)) * load<f32>(scale + ((<usize>k) << 2));
-      const r = rows + at;
-      const w = weights + at;
-      const p0 = values + ((<usize>load<i32>(r)) << 2);
-      const p1 = values + ((<usize>load<i32>(r, 4)) << 2);
-      const p2 = values + ((<usize>load<i32>(r, 8)) << 2);
-      const p3 = values + ((<usize>load<i32>(r, 12)) << 2);
-      const p4 = values + ((<usize>load<i32>(r, 16)) << 2);
-      const p5 = values + ((<usize>load<i32>(r, 20)) << 2);
-      store<f32>(p0, load<f32>(p0) + load<f32>(w) * v);
-      store<f32>(p1, load<f32>(p1) + load<f32>(w, 4) * v);
-      store<f32>(p2, load<f32>(p2) + load<f32>(w, 8) * v);
-      store<f32>(p3, load<f32>(p3) + load<f32>(w, 12) * v);
-      store<f32>(p4, load<f32>(p4) + load<f32>(w, 16) * v);
-      store<f32>(p5, load<f32>(p5) + load<f32>(w, 20) * v);
-      at += 24;
-    }
-    return;
-  }
-  for (let k = from; k < to; k++) {
-    const v = load<f32>(q + ((<usize>k) << 2)) * load<f32>(scale + ((<usize>k) << 2));
-    for (let j = 0; j < d1; j++) {
-      const p = values + ((<usize>load<i32>(rows + at)) << 2);
-      store<f32>(p, load<f32>(p) + load<f32>(weights + at) * v);
-      at += 4;
-    }
-  }
-}
-
-/** Reads pixels [from, to) from the lattice: out = base + scale[pixel] * sum of weight * values[row]. */
-export function slice1(
-  d1: i32,
-  from: i32,
-  to: i32,
-  rows: usize,
-  weights: usize,
-  scale: usize,
-  values: usize,
-  base: usize,
-  out: usize,
-): void {
-  let at = (<usize>from * d1) << 2;
-  if (d1 === 6) {
-    for (let k = from; k < to; k++) {
-      const r = rows + at;
-      const w = weights + at;
-      const s =
-        load<f32>(w) * load<f32>(values + ((<usize>load<i32>(r)) << 2)) +
-        load<f32>(w, 4) * load<f32>(values + ((<usize>load<i32>(r, 4)) << 2)) +
-        load<f32>(w, 8) * load<f32>(values + ((<usize>load<i32>(r, 8)) << 2)) +
-        (load<f32>(w, 12) * load<f32>(values + ((<usize>load<i32>(r, 12)) << 2)) +
-          load<f32>(w, 16) * load<f32>(values + ((<usize>load<i32>(r, 16)) << 2)) +
-          load<f32>(w, 20) * load<f32>(values + ((<usize>load<i32>(r, 20)) << 2)));
-      const o = (<usize>k) << 2;
-      store<f32>(out + o, load<f32>(base + o) + load<f32>(scale + o) * s);
-      at += 24;
-    }
-    return;
-  }
-  for (let k = from; k < to; k++) {
-    let s: f32 = 0;
-    for (let j = 0; j < d1; j++) {
-      s += load<f32>(weights + at) * load<f32>(values + ((<usize>load<i32>(rows + at)) << 2));
-      at += 4;
-    }
-    const o = (<usize>k) << 2;
-    store<f32>(out + o, load<f32>(base + o) + load<f32>(scale + o) * s);
-  }
-}
-
-/** One axis of the blur, one value a row. */
-export function blur1(count: i32, axis: usize, input: usize, output: usize): void {
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const a = load<f32>(input + ((<usize>load<i32>(axis + (i << 3))) << 2));
-    const b = load<f32>(input + ((<usize>load<i32>(axis + (i << 3), 4)) << 2));
-    store<f32>(output + (i << 2), load<f32>(input + (i << 2), 4) + <f32>0.5 * (a + b), 4);
-  }
-}
-
-/** {@link splat1} for rows of 4 * lanes values. */
-export function splat4(
-  d1: i32,
-  lanes: i32,
-  from: i32,
-  to: i32,
-  rows: usize,
-  weights: usize,
-  scale: usize,
-  q: usize,
-  values: usize,
-): void {
-  const width = (<usize>lanes) << 4;
-  let at = (<usize>from * d1) << 2;
-  for (let k = from; k < to; k++) {
-    const source = q + <usize>k * width;
-    const s = load<f32>(scale + ((<usize>k) << 2));
-    let j = 0;
-    for (; j + 3 <= d1; j += 3) {
-      const w0 = f32x4.splat(load<f32>(weights + at) * s);
-      const w1 = f32x4.splat(load<f32>(weights + at, 4) * s);
-      const w2 = f32x4.splat(load<f32>(weights + at, 8) * s);
-      const p0 = values + <usize>load<i32>(rows + at) * width;
-      const p1 = values + <usize>load<i32>(rows + at, 4) * width;
-      const p2 = values + <usize>load<i32>(rows + at, 8) * width;
-      for (let l: usize = 0; l < width; l += 16) {
-        const v = v128.load(source + l);
-        v128.store(p0 + l, f32x4.add(v128.load(p0 + l), f32x4.mul(w0, v)));
-        v128.store(p1 + l, f32x4.add(v128.load(p1 + l), f32x4.mul(w1, v)));
-        v128.store(p2 + l, f32x4.add(v128.load(p2 + l), f32x4.mul(w2, v)));
-      }
-      at += 12;
-    }
-    for (; j < d1; j++) {
-      const w = f32x4.splat(load<f32>(weights + at) * s);
-      const p = values + <usize>load<i32>(rows + at) * width;
-      for (let l: usize = 0; l < width; l += 16) {
-        v128.store(p + l, f32x4.add(v128.load(p + l), f32x4.mul(w, v128.load(source + l))));
-      }
-      at += 4;
-    }
-  }
-}
-
-/** {@link slice1} for rows of 4 * lanes values, of d + 1 = 3 or 6 weights. */
-export function slice4(
-  d1: i32,
-  lanes: i32,
-  from: i32,
-  to: i32,
-  rows: usize,
-  weights: usize,
-  scale: usize,
-  values: usize,
-  base: usize,
-  out: usize,
-): void {
-  const width = (<usize>lanes) << 4;
-  let at = (<usize>from * d1) << 2;
-  if (d1 === 6) {
-    for (let k = from; k < to; k++) {
-      const s = load<f32>(scale + ((<usize>k) << 2));
-      const r = rows + at;
-      const w = weights + at;
-      const w0 = f32x4.splat(load<f32>(w) * s);
-      const w1 = f32x4.splat(load<f32>(w, 4) * s);
-      const w2 = f32x4.splat(load<f32>(w, 8) * s);
-      const w3 = f32x4.splat(load<f32>(w, 12) * s);
-      const w4 = f32x4.splat(load<f32>(w, 16) * s);
-      const w5 = f32x4.splat(load<f32>(w, 20) * s);
-      const p0 = values + <usize>load<i32>(r) * width;
-      const p1 = values + <usize>load<i32>(r, 4) * width;
-      const p2 = values + <usize>load<i32>(r, 8) * width;
-      const p3 = values + <usize>load<i32>(r, 12) * width;
-      const p4 = values + <usize>load<i32>(r, 16) * width;
-      const p5 = values + <usize>load<i32>(r, 20) * width;
-      const i = base + <usize>k * width;
-      const o = out + <usize>k * width;
-      for (let l: usize = 0; l < width; l += 16) {
-        let a = f32x4.add(v128.load(i + l), f32x4.mul(w0, v128.load(p0 + l)));
-        let b = f32x4.mul(w1, v128.load(p1 + l));
-        a = f32x4.add(a, f32x4.mul(w2, v128.load(p2 + l)));
-        b = f32x4.add(b, f32x4.mul(w3, v128.load(p3 + l)));
-        a = f32x4.add(a, f32x4.mul(w4, v128.load(p4 + l)));
-        b = f32x4.add(b, f32x4.mul(w5, v128.load(p5 + l)));
-        v128.store(o + l, f32x4.add(a, b));
-      }
-      at += 24;
-    }
-    return;
-  }
-  for (let k = from; k < to; k++) {
-    const s = load<f32>(scale + ((<usize>k) << 2));
-    const w0 = f32x4.splat(load<f32>(weights + at) * s);
-    const w1 = f32x4.splat(load<f32>(weights + at, 4) * s);
-    const w2 = f32x4.splat(load<f32>(weights + at, 8) * s);
-    const p0 = values + <usize>load<i32>(rows + at) * width;
-    const p1 = values + <usize>load<i32>(rows + at, 4) * width;
-    const p2 = values + <usize>load<i32>(rows + at, 8) * width;
-    const i = base + <usize>k * width;
-    const o = out + <usize>k * width;
-    for (let l: usize = 0; l < width; l += 16) {
-      let a = f32x4.add(v128.load(i + l), f32x4.mul(w0, v128.load(p0 + l)));
-      a = f32x4.add(a, f32x4.mul(w1, v128.load(p1 + l)));
-      v128.store(o + l, f32x4.add(a, f32x4.mul(w2, v128.load(p2 + l))));
-    }
-    at += 12;
-  }
-}
-
-/** {@link blur1} for rows of 4 * lanes values. */
-export function blur4(lanes: i32, count: i32, axis: usize, input: usize, output: usize): void {
-  const width = (<usize>lanes) << 4;
-  const half = f32x4.splat(0.5);
-  let c = input + width;
-  let o = output + width;
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const a = input + <usize>load<i32>(axis + (i << 3)) * width;
-    const b = input + <usize>load<i32>(axis + (i << 3), 4) * width;
-    let l: usize = 0;
-    for (; l + 32 <= width; l += 32) {
-      const u = f32x4.mul(half, f32x4.add(v128.load(a + l), v128.load(b + l)));
-      const v = f32x4.mul(half, f32x4.add(v128.load(a + l, 16), v128.load(b + l, 16)));
-      v128.store(o + l, f32x4.add(v128.load(c + l), u));
-      v128.store(o + l, f32x4.add(v128.load(c + l, 16), v), 16);
-    }
-    if (l < width) {
-      const u = f32x4.mul(half, f32x4.add(v128.load(a + l), v128.load(b + l)));
-      v128.store(o + l, f32x4.add(v128.load(c + l), u));
-    }
-    c += width;
-    o += width;
-  }
-}
-
-/** out[k] = in[k] * factor for float32 [0, n). */
-export function scaled(n: i32, factor: f32, input: usize, out: usize): void {
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) store<f32>(out + k, load<f32>(input + k) * factor);
-}
-
-/** rows[k, l] -= factor * in[k] for `width` values a row. */
-export function subtractEach(n: i32, width: i32, factor: f32, input: usize, rows: usize): void {
-  let at = rows;
-  for (let k: usize = 0; k < <usize>n; k++) {
-    const v = factor * load<f32>(input + (k << 2));
-    for (let l = 0; l < width; l++) {
-      store<f32>(at, load<f32>(at) - v);
-      at += 4;
-    }
-  }
-}
-
-/** rows[k, lane] = in[k] * factor: one plane into rows of `width` values. */
-export function toLane(n: i32, width: i32, lane: i32, factor: f32, plane: usize, rows: usize): void {
-  let at = rows + ((<usize>lane) << 2);
-  const step = (<usize>width) << 2;
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
-    store<f32>(at, load<f32>(plane + k) * factor);
-    at += step;
-  }
-}
-
-/** out[k] = rows[k, lane]. */
-export function fromLane(n: i32, width: i32, lane: i32, rows: usize, plane: usize): void {
-  let at = rows + ((<usize>lane) << 2);
-  const step = (<usize>width) << 2;
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
-    store<f32>(plane + k, load<f32>(at));
-    at += step;
-  }
-}
-
-/** out[k] = n^-1/2 or n^-1 of the filter's response to ones. */
-export function normalizer(n: i32, root: bool, factor: f32, norm: usize, out: usize): void {
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
-    const v = <f64>load<f32>(norm + k) + 1e-20;
-    store<f32>(out + k, <f32>(root ? 1.0 / sqrt(v) : 1.0 / v) * factor);
-  }
-}
-
-/** Index of the largest of `labels` values of each row, the first of equals, as uint16. */
-export function argmax(n: i32, width: i32, labels: i32, rows: usize, out: usize): void {
-  let at = rows;
-  for (let k: usize = 0; k < <usize>n; k++) {
-    let best = 0;
-    let top = load<f32>(at);
-    for (let l = 1; l < labels; l++) {
-      const v = load<f32>(at + ((<usize>l) << 2));
-      if (v > top) {
-        top = v;
-        best = l;
+    for (let j = 0; j < axes; j++) {
+      barrier(control, threads);
+      for (let i = 0; i < kernels; i++) {
+        const kernel = kernelAt(plan, i);
+        if (j >= word(kernel, d1Word)) continue;
+        const header = address(kernel, axesWord) + ((<usize>(j * axisWords)) << 2);
+        blurAxis(header, lanes, thread, threads, address(kernel, valuesWord));
       }
     }
-    store<u16>(out + (k << 1), <u16>best);
-    at += (<usize>width) << 2;
+    barrier(control, threads);
   }
 }
 
-// e^x for x <= 0 (Cody-Waite reduction, degree 6; about 1 ulp); 0 where x < floor.
-function exp4(x: v128, floor: v128): v128 {
-  const keep = f32x4.ge(x, floor);
-  const t = f32x4.max(x, f32x4.splat(-87.0));
-  const k = f32x4.nearest(f32x4.mul(t, f32x4.splat(1.44269504088896341)));
-  let r = f32x4.sub(t, f32x4.mul(k, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(k, f32x4.splat(-2.1219444e-4)));
-  let p = f32x4.splat(1.98756915e-4);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1.0));
-  const scale = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(k), i32x4.splat(127)), 23);
-  return v128.and(keep, f32x4.mul(p, scale));
+function splat(kernel: usize, lanes: i32, from: i32, to: i32, q: usize, values: usize): void {
+  const d1 = word(kernel, d1Word);
+  const rows = address(kernel, rowsWord);
+  const weights = address(kernel, weightsWord);
+  const before = address(kernel, beforeWord);
+  if (lanes === 0) splat1(d1, from, to, rows, weights, before, q, values);
+  else splat4(d1, lanes, from, to, rows, weights, before, q, values);
 }
 
-/** q = 1 / (1 + e^-logit) for floats [from, to), both multiples of 4; what is below e^floor becomes 0. */
-export function sigmoid(from: i32, to: i32, logits: usize, q: usize, floor: f32): void {
-  const one = f32x4.splat(1);
+function slice(kernel: usize, lanes: i32, from: i32, to: i32, values: usize, base: usize, out: usize): void {
+  const d1 = word(kernel, d1Word);
+  const rows = address(kernel, rowsWord);
+  const weights = address(kernel, weightsWord);
+  const scale = address(kernel, scaleWord);
+  if (lanes === 0) slice1(d1, from, to, rows, weights, scale, values, base, out);
+  else slice4(d1, lanes, from, to, rows, weights, scale, values, base, out);
+}
+
+/** values = what the two halves splatted, which becomes zero again; this thread's share of the points. */
+function addHalves(kernel: usize, width: i32, thread: i32, threads: i32): void {
+  const vectors = ((word(kernel, pointsWord) + 1) * width + 3) >> 2;
+  const middle = threads === 1 ? vectors : vectors >> 1;
+  const from = (<usize>(thread === 0 ? 0 : middle)) << 4;
+  const to = (<usize>(thread === 0 ? middle : vectors)) << 4;
+  const values = address(kernel, valuesWord);
+  const first = address(kernel, splatWord);
+  const second = address(kernel, splatWord + 1);
   const zero = f32x4.splat(0);
-  const low = f32x4.splat(floor);
-  for (let k = (<usize>from) << 2; k < (<usize>to) << 2; k += 16) {
-    const x = v128.load(logits + k);
-    const e = exp4(f32x4.neg(f32x4.abs(x)), low);
-    const r = f32x4.div(one, f32x4.add(one, e));
-    v128.store(q + k, v128.bitselect(r, f32x4.mul(e, r), f32x4.ge(x, zero)));
+  for (let at = from; at < to; at += 16) {
+    v128.store(values + at, f32x4.add(v128.load(first + at), v128.load(second + at)));
+    v128.store(first + at, zero);
+    v128.store(second + at, zero);
   }
 }
 
-/** Softmax over the 4 * lanes labels of pixels [from, to); what is below e^floor of the largest becomes 0. */
-export function softmax4(lanes: i32, from: i32, to: i32, logits: usize, q: usize, floor: f32): void {
-  const width = (<usize>lanes) << 4;
-  const low = f32x4.splat(floor);
-  for (let k = from; k < to; k++) {
-    const x = logits + <usize>k * width;
-    const o = q + <usize>k * width;
-    let m = v128.load(x);
-    for (let l: usize = 16; l < width; l += 16) m = f32x4.max(m, v128.load(x + l));
-    m = f32x4.max(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    m = f32x4.max(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-    let s = f32x4.splat(0);
-    for (let l: usize = 0; l < width; l += 16) {
-      const e = exp4(f32x4.sub(v128.load(x + l), m), low);
-      v128.store(o + l, e);
-      s = f32x4.add(s, e);
-    }
-    s = f32x4.add(s, i8x16.shuffle(s, s, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    s = f32x4.add(s, i8x16.shuffle(s, s, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-    const r = f32x4.div(f32x4.splat(1), s);
-    for (let l: usize = 0; l < width; l += 16) v128.store(o + l, f32x4.mul(v128.load(o + l), r));
+/** Work 4: logits = unary + what the first kernel makes of `q`, one value a pixel. */
+function filterPlane(control: usize, plan: usize, thread: i32, threads: i32): void {
+  const n = word(plan, pixelsWord);
+  const kernel = kernelAt(plan, 0);
+  for (let part = thread; part < 2; part += threads) {
+    splat(kernel, 0, boundOf(n, part), boundOf(n, part + 1), address(plan, qWord), address(kernel, splatWord + part));
   }
+  barrier(control, threads);
+  addHalves(kernel, 1, thread, threads);
+  for (let j = 0; j < word(kernel, d1Word); j++) {
+    barrier(control, threads);
+    const header = address(kernel, axesWord) + ((<usize>(j * axisWords)) << 2);
+    blurAxis(header, 0, thread, threads, address(kernel, valuesWord));
+  }
+  barrier(control, threads);
+  for (let part = thread; part < 2; part += threads) {
+    slice(
+      kernel,
+      0,
+      boundOf(n, part),
+      boundOf(n, part + 1),
+      address(kernel, valuesWord),
+      address(plan, unaryWord),
+      address(plan, logitsWord),
+    );
+  }
+}
+
+/**
+ * A row of labels a pixel, in groups of 16 that are filtered on their own; slices and softmax go by halves of the pixels,
+ * splats and blurs by kernel and group.
+ */
+function fieldOfLabels(control: usize, plan: usize, thread: i32, threads: i32): void {
+  const n = word(plan, pixelsWord);
+  const groups = word(plan, groupsWord);
+  const lastLanes = word(plan, lastLanesWord);
+  const kernels = word(plan, kernelsWord);
+  const iterations = word(plan, iterationsWord);
+  const unary = address(plan, unaryWord);
+  const q = address(plan, qWord);
+  const groupBytes = (<usize>((n + 3) & -4)) << 6;
+  const chunkBytes = (<usize>chunk) << 6;
+  for (let iteration = 0; iteration <= iterations; iteration++) {
+    const last = iteration === iterations;
+    for (let part = thread; part < 2; part += threads) {
+      const scratch = address(plan, scratchWord) + <usize>part * <usize>groups * chunkBytes;
+      for (let from = boundOf(n, part); from < boundOf(n, part + 1); from += chunk) {
+        const to = min<i32>(from + chunk, boundOf(n, part + 1));
+        for (let g = 0; g < groups; g++) {
+          const lanes = g === groups - 1 ? lastLanes : 4;
+          const back = (<usize>from * lanes) << 4;
+          const logits = scratch + <usize>g * chunkBytes;
+          let base = unary + <usize>g * groupBytes;
+          if (iteration > 0) {
+            for (let i = 0; i < kernels; i++) {
+              slice(kernelAt(plan, i), lanes, from, to, valuesOf(kernelAt(plan, i), g), base, logits - back);
+              base = logits - back;
+            }
+          }
+          if (base !== logits - back) memory.copy(logits, base + back, (<usize>(to - from) * lanes) << 4);
+        }
+        const into = q + ((<usize>from) << 6);
+        const floor = last ? resultFloor : iterationFloor;
+        const lastBack = (<usize>from * (4 - lastLanes)) << 4;
+        softmaxGroups(groups, lastLanes, to - from, scratch, chunkBytes, into, groupBytes, lastBack, floor);
+      }
+    }
+    if (last) return;
+    barrier(control, threads);
+    const taken = address(plan, takenWord) + ((<usize>iteration) << 2);
+    while (true) {
+      const task = atomic.add<i32>(taken, 1);
+      if (task >= kernels * groups) break;
+      const which = address(plan, tasksWord) + ((<usize>task) << 3);
+      const kernel = kernelAt(plan, load<i32>(which));
+      const g = load<i32>(which, 4);
+      const lanes = g === groups - 1 ? lastLanes : 4;
+      const values = valuesOf(kernel, g);
+      memory.fill(values, 0, (<usize>(word(kernel, pointsWord) + 1) * lanes) << 4);
+      splat(kernel, lanes, 0, n, q + <usize>g * groupBytes, values);
+      for (let j = 0; j < word(kernel, d1Word); j++) {
+        blurAxis(address(kernel, axesWord) + ((<usize>(j * axisWords)) << 2), lanes, 0, 1, values);
+      }
+    }
+    barrier(control, threads);
+  }
+}
+
+/** Rows of a group's values on the points of a kernel. */
+function valuesOf(kernel: usize, group: i32): usize {
+  return address(kernel, valuesWord) + ((<usize>(group * (word(kernel, pointsWord) + 1))) << 6);
 }

@@ -1,91 +1,161 @@
-import { WasmArena } from './wasm-arena.ts';
+import { compiledModuleUrl, U2SegError } from '@u2seg/core';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { abort, WasmArena } from './wasm-arena.ts';
 
 /** Exports of `assembly/crf.ts`. */
 export interface CrfKernels {
-  readonly memory: WebAssembly.Memory;
   heapBase(): number;
+  dispatch(control: number, work: number, plan: number, threads: number): void;
+  serve(control: number): void;
   positionFeatures(w: number, h: number, sx: number, sy: number, padded: number, out: number): void;
   colorFeature(image: number, n: number, channel: number, s: number, padded: number, out: number): void;
-  buildLattice(
-    d: number,
-    features: number,
-    padded: number,
-    rows: number,
-    weights: number,
-    keys: number,
+  mergePart(
     table: number,
+    bits: number,
+    keys: number,
+    count: number,
+    otherKeys: number,
+    otherCount: number,
+    map: number,
+    scratch: number,
   ): number;
-  findNeighbors(d: number, neighbors: number): void;
-  splat1(
-    d1: number,
-    from: number,
-    to: number,
-    rows: number,
-    weights: number,
-    scale: number,
-    q: number,
-    values: number,
-  ): void;
-  slice1(
-    d1: number,
-    from: number,
-    to: number,
-    rows: number,
-    weights: number,
-    scale: number,
-    values: number,
-    base: number,
-    out: number,
-  ): void;
-  blur1(count: number, axis: number, input: number, output: number): void;
-  splat4(
-    d1: number,
-    lanes: number,
-    from: number,
-    to: number,
-    rows: number,
-    weights: number,
-    scale: number,
-    q: number,
-    values: number,
-  ): void;
-  slice4(
-    d1: number,
-    lanes: number,
-    from: number,
-    to: number,
-    rows: number,
-    weights: number,
-    scale: number,
-    values: number,
-    base: number,
-    out: number,
-  ): void;
-  blur4(lanes: number, count: number, axis: number, input: number, output: number): void;
+  /** Of the table last built or merged. */
+  tableBits(): number;
+  scratchBytes(): number;
   scaled(n: number, factor: number, input: number, out: number): void;
-  subtractEach(n: number, width: number, factor: number, input: number, rows: number): void;
-  toLane(n: number, width: number, lane: number, factor: number, plane: number, rows: number): void;
-  fromLane(n: number, width: number, lane: number, rows: number, plane: number): void;
+  toRows(padded: number, lanes: number, factor: number, planes: number, rows: number): void;
+  toPlanes(padded: number, lanes: number, rows: number, planes: number): void;
   normalizer(n: number, root: boolean, factor: number, norm: number, out: number): void;
-  argmax(n: number, width: number, labels: number, rows: number, out: number): void;
-  sigmoid(from: number, to: number, logits: number, q: number, floor: number): void;
-  softmax4(lanes: number, from: number, to: number, logits: number, q: number, floor: number): void;
+  keepLarger(padded: number, label: number, plane: number, top: number, best: number): void;
 }
 
-export type CrfArena = WasmArena<CrfKernels>;
+/** Kinds of work of `dispatch` in `assembly/crf.ts`. */
+export type CrfWork = 'build-parts' | 'chain-axes' | 'mean-field' | 'filter-plane';
+const workNumbers: Readonly<Record<CrfWork, number>> = {
+  'build-parts': 1,
+  'chain-axes': 2,
+  'mean-field': 3,
+  'filter-plane': 4,
+};
+
+/** Number of threads that work on one photo. */
+export type CrfThreads = 1 | 2;
+
+/** What the helper thread is given: the kernels, the memory, and where in it commands are left. */
+export interface CrfHelperData {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly control: number;
+}
+
+/** What the kernels import: their memory, and how a thread waits for the other one. */
+export function crfImports(
+  memory: WebAssembly.Memory,
+): { readonly memory: WebAssembly.Memory } & WebAssembly.ModuleImports {
+  return {
+    memory,
+    abort,
+    sleep: (at: number, old: number) => void Atomics.wait(new Int32Array(memory.buffer), at >>> 2, old, 1000),
+    wake: (at: number) => void Atomics.notify(new Int32Array(memory.buffer), at >>> 2),
+  };
+}
+
+const controlBytes = 512;
+/** Words of the control block that the helper sets once it listens, and if it trapped. */
+export const readyWord = 96;
+export const failedWord = 112;
+
+/**
+ * Kernels and memory for one photo, and for two threads a helper that shares them.
+ *
+ * Until the helper has started, and on one thread, `dispatch` works alone: the results are the same bits.
+ */
+export class CrfArena extends WasmArena<CrfKernels> {
+  threads: CrfThreads = 1;
+  readonly #control: number;
+  #helper: Worker | undefined;
+  #failure: unknown;
+
+  constructor() {
+    const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
+    super(new URL('../wasm/crf.wasm', import.meta.url), crfImports(memory));
+    this.#control = this.allocate(controlBytes);
+  }
+
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  get hasHelper(): boolean {
+    return this.#helper !== undefined;
+  }
+
+  /** Makes everything free again, for a photo on so many threads. */
+  prepare(threads: CrfThreads): void {
+    this.reset();
+    this.allocate(controlBytes);
+    this.threads = threads;
+    if (threads === 1 || this.#helper !== undefined) return;
+    const { module, memory } = this;
+    const workerData: CrfHelperData = { module, memory, control: this.#control };
+    const url = compiledModuleUrl(new URL('./crf-worker.ts', import.meta.url));
+    // As in WorkerPool of core: a compiled module needs none of the parent's loaders.
+    this.#helper = new Worker(fileURLToPath(url), { workerData, execArgv: [] });
+    this.#helper.unref();
+    this.#helper.on('error', (cause) => (this.#failure = cause));
+  }
+
+  /** How many threads the next work can count on. */
+  get running(): CrfThreads {
+    if (this.#failure !== undefined) throw this.#stopped(this.#failure);
+    if (this.threads === 1 || this.#helper === undefined) return 1;
+    return Atomics.load(this.i32(this.#control, controlBytes / 4), readyWord) === 0 ? 1 : 2;
+  }
+
+  /** Runs the work that `plan`, an address of int32 words, describes. */
+  dispatch(work: CrfWork, plan: number, threads: CrfThreads = this.running): void {
+    try {
+      this.kernels.dispatch(this.#control, workNumbers[work], plan, threads);
+    } catch (cause) {
+      this.#failure = cause;
+      throw this.#stopped(cause);
+    }
+  }
+
+  #stopped(cause: unknown): U2SegError {
+    return new U2SegError('unavailable', 'DenseCrf: a kernel or its second thread stopped.', { cause });
+  }
+
+  /** Writes a plan; addresses may be above 2^31. */
+  plan(words: readonly number[]): number {
+    const at = this.allocate(words.length * 4);
+    const view = this.i32(at, words.length);
+    words.forEach((value, i) => (view[i] = value | 0));
+    return at;
+  }
+
+  /** Ends the helper. */
+  close(): void {
+    void this.#helper?.terminate();
+    this.#helper = undefined;
+  }
+}
 
 const spare: CrfArena[] = [];
 
 /** An instance of its own for one photo; hand it back with {@link returnCrfArena}, for its memory never shrinks. */
-export function takeCrfArena(): CrfArena {
-  const arena = spare.pop() ?? new WasmArena<CrfKernels>(new URL('../wasm/crf.wasm', import.meta.url));
-  arena.reset();
+export function takeCrfArena(threads: CrfThreads): CrfArena {
+  const at = spare.findIndex((arena) => arena.hasHelper === (threads === 2));
+  const arena = at >= 0 ? spare.splice(at, 1)[0]! : (spare.pop() ?? new CrfArena());
+  arena.prepare(threads);
   return arena;
 }
 
 /** Keeps at most two instances for the next photo, and none that one unusually large photo has blown up. */
 export function returnCrfArena(arena: CrfArena): void {
-  if (spare.length < 2 && arena.bytes <= maxSpareBytes) spare.push(arena);
+  if (spare.length < 2 && arena.bytes <= maxSpareBytes && !arena.failed) spare.push(arena);
+  else arena.close();
 }
 
 const maxSpareBytes = 512 * 1024 * 1024;

@@ -1,7 +1,31 @@
 import { assertImage, assertInteger, assertLength, U2SegError, type RgbImage } from '@u2seg/core';
-import { returnCrfArena, takeCrfArena, type CrfArena } from './crf-kernels.ts';
+import { availableParallelism } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { returnCrfArena, takeCrfArena, type CrfArena, type CrfThreads } from './crf-kernels.ts';
 import { assertCrfKernels, crfIterations, cutlerCrfKernels, type CrfKernel } from './crf-settings.ts';
-import { blur, buildLattice, type PermutohedralLattice } from './permutohedral-lattice.ts';
+import {
+  filterPlane,
+  lanesOf,
+  layoutOf,
+  meanField,
+  rowsBytes,
+  type BuiltKernel,
+  type RowLayout,
+} from './mean-field.ts';
+import { buildLattice } from './permutohedral-lattice.ts';
+
+export interface DenseCrfOptions {
+  /**
+   * Threads that work on the photo, 1 or 2; the results are the same bits. Where photos are worked on side by side, each on
+   * a thread, 1 is right. The second thread starts with the first photo and serves the next ones too.
+   */
+  readonly threads?: CrfThreads;
+}
+
+/** threads: 2 on the program's main thread where there are two processors, 1 in a worker, which is one of several. */
+export const denseCrfDefaults: Required<DenseCrfOptions> = {
+  threads: isMainThread && availableParallelism() > 1 ? 2 : 1,
+};
 
 export interface CrfInferOptions {
   /** L, the number of labels of `unary`. */
@@ -28,38 +52,14 @@ export interface CrfForeground {
   readonly mask: Uint8Array;
 }
 
-interface BuiltKernel {
-  readonly compat: number;
-  readonly lattice: PermutohedralLattice;
-  /** [N] float32 factors before and after the filter; the latter includes the blur's constant but not `compat`. */
-  readonly before: number;
-  readonly after: number;
-}
-
-/** A kernel with the two buffers of one inference; `values` holds what is splatted or blurred last. */
-interface RunningKernel {
-  readonly lattice: PermutohedralLattice;
-  readonly before: number;
-  /** [N] float32: `after` times the weight of the kernel. */
-  readonly scale: number;
-  readonly bytes: number;
-  values: number;
-  other: number;
-}
-
-// Denormals make the lattice several times slower, and nothing below e^-50 can matter while iterating.
-const iterationFloor = -50;
-const resultFloor = -87;
-/** Pixels that go through slice, softmax and splat together, while their weights are in the cache. */
-const chunk = 1024;
-
 /**
  * Fully connected CRF with Gaussian edge potentials (Kraehenbuehl and Koltun 2011) on one photo.
  *
  * The lattices are built once, by the constructor, and shared by every inference on the photo. The approximation is
- * pydensecrf's: same lattice, rounding, blur, normalization and update, in float32.
+ * pydensecrf's: same lattice, rounding, blur, normalization and update, in float32; sums are taken in an order of our own,
+ * the same on one thread and on two.
  *
- * Holds about 60 bytes a pixel and kernel until `dispose`.
+ * Holds about 100 bytes a pixel and kernel until `dispose`.
  */
 export class DenseCrf {
   readonly height: number;
@@ -71,14 +71,21 @@ export class DenseCrf {
   #disposed = false;
 
   /** @throws U2SegError `shape-mismatch` or `out-of-range` for an image or kernels that make no sense */
-  constructor(image: RgbImage, kernels: readonly CrfKernel[] = cutlerCrfKernels) {
+  constructor(image: RgbImage, kernels: readonly CrfKernel[] = cutlerCrfKernels, options: DenseCrfOptions = {}) {
+    const { threads } = { ...denseCrfDefaults, ...options };
     assertImage('DenseCrf', image);
     assertCrfKernels('DenseCrf', kernels);
+    assertInteger('DenseCrf: threads', threads, 1, 2);
     this.height = image.height;
     this.width = image.width;
-    this.#arena = takeCrfArena();
+    this.#arena = takeCrfArena(threads);
     this.#kernels = kernels.map((kernel) => this.#build(image, kernel));
     this.#base = this.#arena.mark();
+  }
+
+  /** Threads that the next inference can count on: 1 until the second thread has started. */
+  get threadsRunning(): CrfThreads {
+    return this.#arena.running;
   }
 
   /**
@@ -102,24 +109,38 @@ export class DenseCrf {
       probabilities.set(foreground.probability, n);
       return { probabilities, labels: foreground.mask };
     }
-    const lanes = Math.ceil(labels / 4);
-    const width = lanes * 4;
-    const arena = this.#arena;
-    const done = this.#iterate(lanes, iterations, true, (rows, plane) => {
-      if (width > labels) arena.f32(rows, n * width).fill(-1e30);
-      for (let l = 0; l < labels; l += 1) {
-        arena.f32(plane, n).set(unary.subarray(l * n, (l + 1) * n));
-        arena.kernels.toLane(n, width, l, -1, plane, rows);
-      }
+    const layout = layoutOf(Math.max(2, labels));
+    const arena = this.#begin();
+    const padded = Math.ceil(n / 4) * 4;
+    const rows = arena.allocate(rowsBytes(layout, padded));
+    const q = arena.allocate(rowsBytes(layout, padded));
+    const groups = Array.from({ length: layout.groups }, (_, g) => {
+      const lanes = lanesOf(layout, g);
+      return { lanes, first: 16 * g, last: Math.min(labels, 16 * g + 4 * lanes), at: 64 * padded * g };
     });
-    const probabilities = new Float32Array(labels * n);
-    for (let l = 0; l < labels; l += 1) {
-      arena.kernels.fromLane(n, width, l, done.probabilities, done.plane);
-      probabilities.set(arena.f32(done.plane, n), l * n);
+    // A group's planes lie where later its probabilities do, and in the end where its energies were.
+    for (const { lanes, first, last, at } of groups) {
+      for (let l = first; l < last; l += 1) {
+        arena.f32(q + at + (l - first) * padded * 4, n).set(unary.subarray(l * n, (l + 1) * n));
+      }
+      arena.f32(q + at + (last - first) * padded * 4, (4 * lanes + first - last) * padded).fill(1e30);
+      arena.kernels.toRows(padded, lanes, -1, q + at, rows + at);
     }
-    arena.kernels.argmax(n, width, labels, done.probabilities, done.plane);
-    const best = new Uint16Array(arena.u8(done.plane, n * 2).slice().buffer);
-    return { probabilities, labels: labels <= 256 ? Uint8Array.from(best) : best };
+    meanField(arena, n, layout, { iterations, labelled: true }, { unary: rows, q }, this.#kernels, []);
+    const probabilities = new Float32Array(labels * n);
+    const top = arena.allocate(padded * 4);
+    const best = arena.allocate(padded * 4);
+    arena.f32(top, padded).fill(-1);
+    for (const { lanes, first, last, at } of groups) {
+      arena.kernels.toPlanes(padded, lanes, q + at, rows + at);
+      for (let l = first; l < last; l += 1) {
+        const plane = rows + at + (l - first) * padded * 4;
+        arena.kernels.keepLarger(padded, l, plane, top, best);
+        probabilities.set(arena.f32(plane, n), l * n);
+      }
+    }
+    const winners = arena.i32(best, n);
+    return { probabilities, labels: labels <= 256 ? Uint8Array.from(winners) : Uint16Array.from(winners) };
   }
 
   /**
@@ -134,32 +155,36 @@ export class DenseCrf {
     assertInteger('DenseCrf.inferLogOdds: iterations', iterations, 0);
     for (const odds of logOdds) assertLength('DenseCrf.inferLogOdds: logOdds', odds.length, [this.height, this.width]);
     const results: CrfForeground[] = [];
+    const padded = Math.ceil(n / 4) * 4;
+    const ones = logOdds.length === 0 || iterations === 0 ? [] : this.#responsesToOnes();
     for (let first = 0; first < logOdds.length; first += 4) {
       const group = logOdds.slice(first, first + 4);
-      const lanes = group.length === 1 ? 0 : 1;
-      const width = lanes === 0 ? 1 : 4;
-      const arena = this.#arena;
-      const done = this.#iterate(lanes, iterations, false, (rows, plane) => {
-        if (lanes === 0) arena.f32(rows, n).set(group[0]!);
-        else {
-          if (group.length < width) arena.f32(rows, n * width).fill(0);
-          group.forEach((odds, lane) => {
-            arena.f32(plane, n).set(odds);
-            arena.kernels.toLane(n, width, lane, 1, plane, rows);
-          });
-        }
-      });
-      for (let lane = 0; lane < group.length; lane += 1) {
-        const plane = (rows: number): Float32Array => {
-          if (lanes === 0) return arena.f32(rows, n).slice();
-          arena.kernels.fromLane(n, width, lane, rows, done.plane);
-          return arena.f32(done.plane, n).slice();
-        };
-        const odds = plane(done.logits);
-        const mask = new Uint8Array(n);
-        for (let k = 0; k < n; k += 1) mask[k] = odds[k]! > 0 ? 1 : 0;
-        results.push({ probability: plane(done.probabilities), logOdds: odds, mask });
+      const layout: RowLayout = group.length === 1 ? layoutOf(1) : layoutOf(4);
+      const arena = this.#begin();
+      const planes = arena.allocate(4 * padded * 4);
+      const unary = arena.allocate(rowsBytes(layout, padded));
+      const q = arena.allocate(rowsBytes(layout, padded));
+      if (group.length === 1) {
+        arena.f32(unary + (padded - 4) * 4, 4).fill(0);
+        arena.f32(unary, n).set(group[0]!);
+      } else {
+        arena.f32(planes, 4 * padded).fill(0);
+        group.forEach((odds, lane) => arena.f32(planes + lane * padded * 4, n).set(odds));
+        arena.kernels.toRows(padded, 1, 1, planes, unary);
       }
+      const settings = { iterations, labelled: false };
+      const done = meanField(arena, n, layout, settings, { unary, q }, this.#kernels, ones);
+      const take = (rows: number): Float32Array[] => {
+        if (group.length === 1) return [arena.f32(rows, n).slice()];
+        arena.kernels.toPlanes(padded, 1, rows, planes);
+        return group.map((_, lane) => arena.f32(planes + lane * padded * 4, n).slice());
+      };
+      const odds = take(done.logits);
+      take(done.probabilities).forEach((probability, lane) => {
+        const mask = new Uint8Array(n);
+        for (let k = 0; k < n; k += 1) mask[k] = odds[lane]![k]! > 0 ? 1 : 0;
+        results.push({ probability, logOdds: odds[lane]!, mask });
+      });
     }
     return results;
   }
@@ -204,135 +229,36 @@ export class DenseCrf {
     arena.f32(before, n).fill(1);
     arena.f32(after, n).fill(alpha);
     const normalization = kernel.normalization ?? 'symmetric';
+    const built: BuiltKernel = { compat: kernel.compat, lattice, before, after };
     // 'none' is the bare filter: the released code computes a mean factor N / sum(n) but never applies it.
     if (normalization !== 'none') {
-      this.#filterOnes(lattice, before, after, unit, norm);
+      filterPlane(arena, n, built, unit, norm);
       const root = normalization === 'symmetric';
       if (normalization !== 'after') arena.kernels.normalizer(n, root, 1, norm, before);
       if (normalization !== 'before') arena.kernels.normalizer(n, root, alpha, norm, after);
     }
     arena.release(scratch);
-    return { compat: kernel.compat, lattice, before, after };
+    return built;
+  }
+
+  /** The arena with room above what stays for the photo. */
+  #begin(): CrfArena {
+    if (this.#disposed) throw new U2SegError('wrong-usage', 'DenseCrf: used after dispose.');
+    this.#arena.release(this.#base);
+    return this.#arena;
   }
 
   /** [N] float32 for each kernel: the response of the normalized filter to ones, computed when first wanted. */
   #responsesToOnes(): readonly number[] {
     if (this.#ones !== undefined) return this.#ones;
-    const arena = this.#arena;
+    const arena = this.#begin();
     const n = this.height * this.width;
-    arena.release(this.#base);
     const ones = this.#kernels.map(() => arena.allocate(n * 4));
     this.#base = arena.mark();
     const unit = arena.allocate(n * 4);
     arena.f32(unit, n).fill(1);
-    this.#kernels.forEach(({ lattice, before, after }, i) => {
-      this.#filterOnes(lattice, before, after, unit, ones[i]!);
-    });
+    this.#kernels.forEach((kernel, i) => filterPlane(arena, n, kernel, unit, ones[i]!));
     this.#ones = ones;
     return ones;
-  }
-
-  #filterOnes(lattice: PermutohedralLattice, before: number, after: number, unit: number, out: number): void {
-    const arena = this.#arena;
-    const n = this.height * this.width;
-    const scratch = arena.mark();
-    const bytes = (lattice.points + 1) * 4;
-    const values = arena.allocate(bytes);
-    const other = arena.allocate(bytes);
-    arena.u8(values, bytes).fill(0);
-    arena.u8(other, 4).fill(0);
-    const { rows, weights } = lattice;
-    arena.kernels.splat1(lattice.d + 1, 0, n, rows, weights, before, unit, values);
-    const blurred = blur(arena, lattice, 0, values, other);
-    arena.f32(out, n).fill(0);
-    arena.kernels.slice1(lattice.d + 1, 0, n, rows, weights, after, blurred, out, out);
-    arena.release(scratch);
-  }
-
-  /**
-   * Mean-field steps on rows of 4 * lanes values a pixel, or of a single one where `lanes` is 0; `labelled`: softmax over
-   * the row, else each value on its own is the log-odds of a two-label problem.
-   *
-   * @param fill - writes the negated unary, or the log-odds, into rows; `plane` is [N] float32 of scratch
-   */
-  #iterate(
-    lanes: number,
-    iterations: number,
-    labelled: boolean,
-    fill: (rows: number, plane: number) => void,
-  ): { readonly probabilities: number; readonly logits: number; readonly plane: number } {
-    if (this.#disposed) throw new U2SegError('wrong-usage', 'DenseCrf: used after dispose.');
-    const arena = this.#arena;
-    const { kernels } = arena;
-    const n = this.height * this.width;
-    const width = lanes === 0 ? 1 : lanes * 4;
-    const padded = Math.ceil(n / 4) * 4;
-    const ones = labelled ? [] : this.#responsesToOnes();
-    arena.release(this.#base);
-    const plane = arena.allocate(padded * 4);
-    const unary = arena.allocate(padded * width * 4);
-    const q = arena.allocate(padded * width * 4);
-    // Only the two-label result needs all logits.
-    const logits = arena.allocate((labelled ? chunk : padded) * width * 4);
-    const scratchQ = arena.allocate(chunk * width * 4);
-    const running = this.#kernels.map((kernel): RunningKernel => {
-      const { lattice, before } = kernel;
-      const scale = arena.allocate(padded * 4);
-      // Of two labels only the second is filtered: compat * (f1 - f0) = compat * (2 f1 - ones).
-      kernels.scaled(n, labelled ? kernel.compat : 2 * kernel.compat, kernel.after, scale);
-      const bytes = (lattice.points + 1) * width * 4;
-      return { lattice, before, scale, bytes, values: arena.allocate(bytes), other: arena.allocate(bytes) };
-    });
-    arena.f32(unary + (padded - 4) * width * 4, 4 * width).fill(0);
-    fill(unary, plane);
-    const normalize = (from: number, to: number, at: number, into: number, floor: number): void => {
-      if (labelled) kernels.softmax4(lanes, from, to, at, into, floor);
-      else kernels.sigmoid(from * width, Math.ceil((to * width) / 4) * 4, at, into, floor);
-    };
-    if (iterations === 0) {
-      normalize(0, n, unary, q, resultFloor);
-      return { probabilities: q, logits: unary, plane };
-    }
-    const rowBytes = width * 4;
-    for (let iteration = 0; iteration <= iterations; iteration += 1) {
-      for (const kernel of running) {
-        if (iteration > 0) this.#blur(kernel, lanes);
-        // From here on `values` is read and `other` written.
-        if (iteration < iterations) arena.u8(kernel.other, kernel.bytes).fill(0);
-      }
-      if (iteration === 1) ones.forEach((at, i) => kernels.subtractEach(n, width, this.#kernels[i]!.compat, at, unary));
-      const last = iteration === iterations;
-      for (let from = 0; from < n; from += chunk) {
-        const to = Math.min(n, from + chunk);
-        const back = from * rowBytes;
-        const sliced = labelled || !last ? logits - back : logits;
-        const into = last ? q : scratchQ - back;
-        let base = unary;
-        if (iteration > 0) {
-          for (const { lattice, scale, values } of running) {
-            const { d, rows, weights } = lattice;
-            if (lanes === 0) kernels.slice1(d + 1, from, to, rows, weights, scale, values, base, sliced);
-            else kernels.slice4(d + 1, lanes, from, to, rows, weights, scale, values, base, sliced);
-            base = sliced;
-          }
-        }
-        normalize(from, to, base, into, last ? resultFloor : iterationFloor);
-        if (last) continue;
-        for (const { lattice, before, other } of running) {
-          const { d, rows, weights } = lattice;
-          if (lanes === 0) kernels.splat1(d + 1, from, to, rows, weights, before, into, other);
-          else kernels.splat4(d + 1, lanes, from, to, rows, weights, before, into, other);
-        }
-      }
-    }
-    return { probabilities: q, logits: running.length === 0 ? unary : logits, plane };
-  }
-
-  /** What was splatted into `other` becomes the blurred `values`. */
-  #blur(kernel: RunningKernel, lanes: number): void {
-    const { values, other, lattice } = kernel;
-    this.#arena.u8(values, Math.max(1, lanes * 4) * 4).fill(0);
-    kernel.values = blur(this.#arena, lattice, lanes, other, values);
-    kernel.other = kernel.values === values ? other : values;
   }
 }

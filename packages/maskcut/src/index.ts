@@ -19,7 +19,15 @@ export {
   type CrfNormalization,
   type GaussianKernel,
 } from './crf-settings.ts';
-export { DenseCrf, type CrfForeground, type CrfInferOptions, type CrfMarginals } from './dense-crf.ts';
+export {
+  DenseCrf,
+  denseCrfDefaults,
+  type CrfForeground,
+  type CrfInferOptions,
+  type CrfMarginals,
+  type DenseCrfOptions,
+} from './dense-crf.ts';
+export type { CrfThreads } from './crf-kernels.ts';
 export { areaOf, componentAt, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
 export {
   maskCut,

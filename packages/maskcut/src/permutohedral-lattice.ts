@@ -12,8 +12,8 @@ export interface PermutohedralLattice {
   readonly rows: number;
   /** [padded, d + 1] float32: barycentric weights. */
   readonly weights: number;
-  /** [d + 1, M, 2] int32: rows of the neighbours along each axis. */
-  readonly neighbors: number;
+  /** [d + 1, 8] int32: where the pairs and chains of neighbours along each axis lie. */
+  readonly axes: number;
 }
 
 /**
@@ -23,33 +23,76 @@ export interface PermutohedralLattice {
  */
 export function buildLattice(arena: CrfArena, image: RgbImage, kernel: CrfKernel): PermutohedralLattice {
   const { width, height } = image;
+  const { kernels } = arena;
   const n = width * height;
   const padded = Math.ceil(n / 4) * 4;
   const d = kernel.kind === 'gaussian' ? 2 : 5;
+  const d1 = d + 1;
   assertCoordinatesFit(image, kernel, d);
-  const rows = arena.allocate(padded * (d + 1) * 4);
-  const weights = arena.allocate(padded * (d + 1) * 4);
+  const rows = arena.allocate(padded * d1 * 4);
+  const weights = arena.allocate(padded * d1 * 4);
+  const axes = arena.allocate(d1 * axisWords * 4);
+  // Room for the longest possible lists; what they leave is given back, and was never touched.
+  const lists = arena.allocate(d1 * listRows(padded * d1) * 4);
 
-  const scratch = arena.mark();
+  const scratchBytes = kernels.scratchBytes();
+  const scratch = [arena.allocate(scratchBytes), arena.allocate(scratchBytes)] as const;
   const features = arena.allocate(d * padded * 4);
-  const pixels = arena.allocate(n * 3);
-  const keys = arena.allocate(padded * (d + 1) * 8);
-  const table = arena.allocate(4 * 2 ** Math.max(14, Math.ceil(Math.log2(4 * (d + 1) * padded))));
-  arena.kernels.positionFeatures(width, height, kernel.sxy, kernel.sxy, padded, features);
+  kernels.positionFeatures(width, height, kernel.sxy, kernel.sxy, padded, features);
   if (kernel.kind === 'bilateral') {
+    const pixels = arena.allocate(n * 3);
     arena.u8(pixels, n * 3).set(image.data);
     channelIndices(kernel).forEach((channel, i) => {
-      arena.kernels.colorFeature(pixels, n, channel, kernel.srgb, padded, features + (2 + i) * padded * 4);
+      kernels.colorFeature(pixels, n, channel, kernel.srgb, padded, features + (2 + i) * padded * 4);
     });
   }
-  const points = arena.kernels.buildLattice(d, features, padded, rows, weights, keys, table);
-  const bytes = (d + 1) * points * 8;
-  const found = arena.allocate(bytes);
-  arena.kernels.findNeighbors(d, found);
-  arena.release(scratch);
-  const neighbors = arena.allocate(bytes);
-  arena.u8(0, found + bytes).copyWithin(neighbors, found, found + bytes);
-  return { d, points, rows, weights, neighbors };
+  const threads = arena.running;
+  const middle = threads === 1 ? padded : Math.min(padded, Math.ceil(padded / 128) * 64);
+  const keys = [arena.allocate((padded * d1 + 1) * 8), arena.allocate(((padded - middle) * d1 + 1) * 8)] as const;
+  const tables = [arena.allocate(tableBytes(padded * d1)), arena.allocate(tableBytes((padded - middle) * d1))] as const;
+  const parts = [0, 1].flatMap((part) => [keys[part]!, tables[part]!, scratch[part]!, 0, 0]);
+  const building = arena.plan([d, features, padded, middle, rows, weights, ...parts]);
+  arena.dispatch('build-parts', building, threads);
+  const [, , , count, bits, , , , otherCount] = arena.i32(building + 24, 10) as unknown as number[];
+  const map = arena.allocate((otherCount! + 1) * 4);
+  const points = kernels.mergePart(tables[0], bits!, keys[0], count!, keys[1], otherCount!, map, scratch[0]);
+  const list = listRows(points);
+  const perThread = scratch.flatMap((at) => [arena.allocate((points + 1) * 4), arena.allocate(points + 1), at]);
+  const [first, end] = [middle * d1, padded * d1];
+  arena.dispatch(
+    'chain-axes',
+    arena.plan([
+      d,
+      points,
+      tables[0],
+      kernels.tableBits(),
+      keys[0],
+      lists,
+      list,
+      axes,
+      map,
+      rows,
+      first,
+      end,
+      ...perThread,
+    ]),
+    threads,
+  );
+  arena.release(lists + d1 * list * 4);
+  return { d, points, rows, weights, axes };
+}
+
+/** Words of an axis' header, as in `assembly/crf-lattice.ts`. */
+const axisWords = 8;
+
+/** Rows of an axis' list at most: pairs, chains of three with a separator, and two ends. */
+function listRows(points: number): number {
+  return Math.ceil((4 * points) / 3) + 2;
+}
+
+/** A hash table for so many points grows up to the power of two above twice their number. */
+function tableBytes(points: number): number {
+  return 4 * 2 ** Math.max(14, Math.ceil(Math.log2(4 * Math.max(1, points))));
 }
 
 /** Lattice coordinates are packed into one 64-bit key, 60 / d bits each, signed. */
@@ -71,23 +114,4 @@ function assertCoordinatesFit(image: RgbImage, kernel: CrfKernel, d: number): vo
       `DenseCrf: kernel widths must keep lattice coordinates below ${Math.floor(limit)}, got ${Math.ceil(Math.max(sum, deepest))} (sxy ${kernel.sxy}${kernel.kind === 'bilateral' ? `, srgb ${kernel.srgb}` : ''} on ${image.width} x ${image.height} pixels).`,
     );
   }
-}
-
-/** Blurs `values` in place of the pair of buffers; returns the one that holds the result. */
-export function blur(
-  arena: CrfArena,
-  lattice: PermutohedralLattice,
-  lanes: number,
-  values: number,
-  other: number,
-): number {
-  let from = values;
-  let to = other;
-  for (let j = 0; j <= lattice.d; j += 1) {
-    const axis = lattice.neighbors + j * lattice.points * 8;
-    if (lanes === 0) arena.kernels.blur1(lattice.points, axis, from, to);
-    else arena.kernels.blur4(lanes, lattice.points, axis, from, to);
-    [from, to] = [to, from];
-  }
-  return from;
 }

@@ -8,7 +8,8 @@ import {
   type RgbImage,
 } from '@u2seg/core';
 import { crfIterations, cutlerCrfKernels, type CrfKernel } from './crf-settings.ts';
-import { DenseCrf, type CrfForeground } from './dense-crf.ts';
+import type { CrfThreads } from './crf-kernels.ts';
+import { DenseCrf, denseCrfDefaults, type CrfForeground } from './dense-crf.ts';
 import { areaOf, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
 import { maskCut, maskCutDefaults, type GridCut, type MaskCutOptions } from './maskcut.ts';
 import { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
@@ -18,6 +19,8 @@ export interface ProposeMasksOptions extends MaskCutOptions {
   /** CRF kernels; none skips the CRF. */
   readonly crfKernels?: readonly CrfKernel[];
   readonly crfIterations?: number;
+  /** Threads of the CRF, which give the same masks; see `DenseCrfOptions`. */
+  readonly crfThreads?: CrfThreads;
   /** Photos with more pixels than this are averaged down for the CRF; its probabilities are scaled back up. */
   readonly maxCrfPixels?: number;
   /** Masks whose IoU before and after CRF and filling is below this are dropped, in [0, 1]. */
@@ -33,6 +36,7 @@ export const proposeMasksDefaults: Required<Omit<ProposeMasksOptions, 'graph' | 
   ...maskCutDefaults,
   crfKernels: cutlerCrfKernels,
   crfIterations,
+  crfThreads: denseCrfDefaults.threads,
   maxCrfPixels: 640 * 540,
   minCrfIou: 0.5,
   minImageAreaRatio: 0.002,
@@ -78,7 +82,7 @@ export function finishProposals(
   const { height, width } = image;
   const work = workingImage(image, settings.maxCrfPixels);
   const coarse = cuts.map((cut) => resizeNearest(cut.mask, gridH, gridW, work.height, work.width));
-  const refined = refine(work, coarse, settings.crfKernels, settings.crfIterations);
+  const refined = refine(work, coarse, settings);
   const taken = new Uint8Array(height * width);
   const proposals: ScoredProposal[] = [];
   cuts.forEach((cut, k) => {
@@ -115,11 +119,10 @@ export function finishProposals(
 function refine(
   image: RgbImage,
   masks: readonly Uint8Array[],
-  kernels: readonly CrfKernel[],
-  iterations: number,
+  { crfKernels, crfIterations: iterations, crfThreads: threads }: typeof proposeMasksDefaults,
 ): readonly Pick<CrfForeground, 'probability'>[] {
-  if (kernels.length === 0) return masks.map((mask) => ({ probability: Float32Array.from(mask) }));
-  using crf = new DenseCrf(image, kernels);
+  if (crfKernels.length === 0) return masks.map((mask) => ({ probability: Float32Array.from(mask) }));
+  using crf = new DenseCrf(image, crfKernels, { threads });
   const odds = masks.map((mask) => Float32Array.from(mask, (flag) => (flag === 0 ? -1 : 1)));
   return crf.inferLogOdds(odds, iterations);
 }

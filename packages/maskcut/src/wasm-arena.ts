@@ -1,7 +1,8 @@
 import { compileWasm } from '@u2seg/core';
 
 interface ArenaExports {
-  readonly memory: WebAssembly.Memory;
+  /** Where the kernel does not import it. */
+  readonly memory?: WebAssembly.Memory;
   heapBase(): number;
 }
 
@@ -13,16 +14,22 @@ interface ArenaExports {
  */
 export class WasmArena<Exports extends ArenaExports> {
   readonly kernels: Exports;
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
   #top: number;
 
-  constructor(url: URL) {
-    this.kernels = new WebAssembly.Instance(moduleOf(url), { env: { abort } }).exports as unknown as Exports;
+  /** @param shared - for a kernel that imports its memory, so that another thread can share it, with what else it imports */
+  constructor(url: URL, shared?: WebAssembly.ModuleImports & { readonly memory: WebAssembly.Memory }) {
+    this.module = moduleOf(url);
+    const exports = new WebAssembly.Instance(this.module, { env: { abort, ...shared } }).exports as unknown as Exports;
+    this.kernels = exports;
+    this.memory = shared?.memory ?? exports.memory!;
     this.#top = align(this.kernels.heapBase());
   }
 
   /** Bytes of memory now held; WASM memory never shrinks. */
   get bytes(): number {
-    return this.kernels.memory.buffer.byteLength;
+    return this.memory.buffer.byteLength;
   }
 
   reset(): void {
@@ -38,30 +45,29 @@ export class WasmArena<Exports extends ArenaExports> {
     this.#top = mark;
   }
 
-  /** Address of `bytes` bytes, 16-byte aligned, contents undefined. */
+  /** Address of `bytes` bytes, aligned to a cache line, contents undefined. */
   allocate(bytes: number): number {
     const at = this.#top;
     this.#top = align(at + bytes);
-    const { memory } = this.kernels;
-    const missing = this.#top - memory.buffer.byteLength;
-    if (missing > 0) memory.grow(Math.ceil(missing / 65536));
+    const missing = this.#top - this.memory.buffer.byteLength;
+    if (missing > 0) this.memory.grow(Math.ceil(missing / 65536));
     return at;
   }
 
   u8(at: number, length: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
+    return new Uint8Array(this.memory.buffer as ArrayBuffer, at, length);
   }
 
   i32(at: number, length: number): Int32Array<ArrayBuffer> {
-    return new Int32Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
+    return new Int32Array(this.memory.buffer as ArrayBuffer, at, length);
   }
 
   f32(at: number, length: number): Float32Array<ArrayBuffer> {
-    return new Float32Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
+    return new Float32Array(this.memory.buffer as ArrayBuffer, at, length);
   }
 
   f64(at: number, length: number): Float64Array<ArrayBuffer> {
-    return new Float64Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
+    return new Float64Array(this.memory.buffer as ArrayBuffer, at, length);
   }
 }
 
@@ -77,9 +83,9 @@ function moduleOf(url: URL): WebAssembly.Module {
 }
 
 function align(bytes: number): number {
-  return Math.ceil(bytes / 16) * 16;
+  return Math.ceil(bytes / 64) * 64;
 }
 
-function abort(): never {
+export function abort(): never {
   throw new WebAssembly.RuntimeError('a kernel of @u2seg/maskcut aborted');
 }

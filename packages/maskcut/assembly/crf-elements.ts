@@ -1,0 +1,178 @@
+// asc: library
+// Element-wise steps of the mean field, and conversions between planes [L, N] and rows of labels.
+
+/** out[k] = in[k] * factor for float32 [0, n). */
+export function scaled(n: i32, factor: f32, input: usize, out: usize): void {
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) store<f32>(out + k, load<f32>(input + k) * factor);
+}
+
+/** rows[k, l] -= factor * in[k] for pixels [from, to) and `width` values a row. */
+export function subtractEach(from: i32, to: i32, width: i32, factor: f32, input: usize, rows: usize): void {
+  let at = rows + ((<usize>from * width) << 2);
+  for (let k = (<usize>from) << 2; k < (<usize>to) << 2; k += 4) {
+    const v = factor * load<f32>(input + k);
+    for (let l = 0; l < width; l++) {
+      store<f32>(at, load<f32>(at) - v);
+      at += 4;
+    }
+  }
+}
+
+/** Rows of 4 * lanes values from as many planes [padded], times `factor`; padded is a multiple of 4. */
+export function toRows(padded: i32, lanes: i32, factor: f32, planes: usize, rows: usize): void {
+  const plane = (<usize>padded) << 2;
+  const width = (<usize>lanes) << 4;
+  const f = f32x4.splat(factor);
+  for (let l: usize = 0; l < <usize>lanes; l++) {
+    let from = planes + (l << 2) * plane;
+    let to = rows + (l << 4);
+    const end = from + plane;
+    for (; from < end; from += 16) {
+      transpose4(
+        f32x4.mul(f, v128.load(from)),
+        f32x4.mul(f, v128.load(from + plane)),
+        f32x4.mul(f, v128.load(from + 2 * plane)),
+        f32x4.mul(f, v128.load(from + 3 * plane)),
+        to,
+        width,
+      );
+      to += 4 * width;
+    }
+  }
+}
+
+/** Planes [padded] from rows of 4 * lanes values, the other way round. */
+export function toPlanes(padded: i32, lanes: i32, rows: usize, planes: usize): void {
+  const plane = (<usize>padded) << 2;
+  const width = (<usize>lanes) << 4;
+  for (let l: usize = 0; l < <usize>lanes; l++) {
+    let to = planes + (l << 2) * plane;
+    let from = rows + (l << 4);
+    const end = to + plane;
+    for (; to < end; to += 16) {
+      transpose4(
+        v128.load(from),
+        v128.load(from + width),
+        v128.load(from + 2 * width),
+        v128.load(from + 3 * width),
+        to,
+        plane,
+      );
+      from += 4 * width;
+    }
+  }
+}
+
+function transpose4(a: v128, b: v128, c: v128, d: v128, out: usize, stride: usize): void {
+  const ab0 = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const ab1 = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const cd0 = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const cd1 = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  v128.store(out, i64x2.shuffle(ab0, cd0, 0, 2));
+  v128.store(out + stride, i64x2.shuffle(ab0, cd0, 1, 3));
+  v128.store(out + 2 * stride, i64x2.shuffle(ab1, cd1, 0, 2));
+  v128.store(out + 3 * stride, i64x2.shuffle(ab1, cd1, 1, 3));
+}
+
+/** out[k] = n^-1/2 or n^-1 of the filter's response to ones. */
+export function normalizer(n: i32, root: bool, factor: f32, norm: usize, out: usize): void {
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
+    const v = <f64>load<f32>(norm + k) + 1e-20;
+    store<f32>(out + k, <f32>(root ? 1.0 / sqrt(v) : 1.0 / v) * factor);
+  }
+}
+
+/** Where plane `label` exceeds `top`, it becomes `top` and its label `best`, both [padded]. */
+export function keepLarger(padded: i32, label: i32, plane: usize, top: usize, best: usize): void {
+  const mine = i32x4.splat(label);
+  for (let k: usize = 0; k < (<usize>padded) << 2; k += 16) {
+    const v = v128.load(plane + k);
+    const t = v128.load(top + k);
+    const larger = f32x4.gt(v, t);
+    v128.store(top + k, v128.bitselect(v, t, larger));
+    v128.store(best + k, v128.bitselect(mine, v128.load(best + k), larger));
+  }
+}
+
+// e^x for x <= 0 (Cody-Waite reduction, degree 6; about 1 ulp); 0 where x < floor.
+function exp4(x: v128, floor: v128): v128 {
+  const keep = f32x4.ge(x, floor);
+  const t = f32x4.max(x, f32x4.splat(-87.0));
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  const z = f32x4.add(f32x4.mul(t, f32x4.splat(1.44269504088896341)), f32x4.splat(12582912.0));
+  const k = f32x4.sub(z, f32x4.splat(12582912.0));
+  let r = f32x4.sub(t, f32x4.mul(k, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(k, f32x4.splat(-2.1219444e-4)));
+  let p = f32x4.splat(1.98756915e-4);
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
+  p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1.0));
+  const scale = i32x4.add(i32x4.shl(z, 23), i32x4.splat(127 << 23));
+  return v128.and(keep, f32x4.mul(p, scale));
+}
+
+/** q = 1 / (1 + e^-logit) for floats [from, to), both multiples of 4; what is below e^floor becomes 0. */
+export function sigmoid(from: i32, to: i32, logits: usize, q: usize, floor: f32): void {
+  const one = f32x4.splat(1);
+  const zero = f32x4.splat(0);
+  const low = f32x4.splat(floor);
+  for (let k = (<usize>from) << 2; k < (<usize>to) << 2; k += 16) {
+    const x = v128.load(logits + k);
+    const e = exp4(f32x4.neg(f32x4.abs(x)), low);
+    const r = f32x4.div(one, f32x4.add(one, e));
+    v128.store(q + k, v128.bitselect(r, f32x4.mul(e, r), f32x4.ge(x, zero)));
+  }
+}
+
+/**
+ * Softmax over the labels of `count` pixels; what is below e^floor of the largest becomes 0. Labels lie in groups of 4
+ * lanes, the last of `lastLanes`: group g of the logits from `logits + g * logitsStride`, of the result accordingly,
+ * the last one `lastBack` bytes before that, for its rows are shorter.
+ */
+export function softmaxGroups(
+  groups: i32,
+  lastLanes: i32,
+  count: i32,
+  logits: usize,
+  logitsStride: usize,
+  q: usize,
+  qStride: usize,
+  lastBack: usize,
+  floor: f32,
+): void {
+  const low = f32x4.splat(floor);
+  const full = groups - 1;
+  const lastWidth = (<usize>lastLanes) << 4;
+  for (let k: usize = 0; k < <usize>count; k++) {
+    let m = f32x4.splat(-3.4028234663852886e38);
+    for (let g = 0; g <= full; g++) {
+      const width = g === full ? lastWidth : 64;
+      const x = logits + <usize>g * logitsStride + k * width;
+      for (let l: usize = 0; l < width; l += 16) m = f32x4.max(m, v128.load(x + l));
+    }
+    m = f32x4.max(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    m = f32x4.max(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    let s = f32x4.splat(0);
+    for (let g = 0; g <= full; g++) {
+      const width = g === full ? lastWidth : 64;
+      const x = logits + <usize>g * logitsStride + k * width;
+      for (let l: usize = 0; l < width; l += 16) {
+        const e = exp4(f32x4.sub(v128.load(x + l), m), low);
+        v128.store(x + l, e);
+        s = f32x4.add(s, e);
+      }
+    }
+    s = f32x4.add(s, i8x16.shuffle(s, s, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    s = f32x4.add(s, i8x16.shuffle(s, s, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    const r = f32x4.div(f32x4.splat(1), s);
+    for (let g = 0; g <= full; g++) {
+      const width = g === full ? lastWidth : 64;
+      const x = logits + <usize>g * logitsStride + k * width;
+      const o = q + <usize>g * qStride + k * width - (g === full ? lastBack : 0);
+      for (let l: usize = 0; l < width; l += 16) v128.store(o + l, f32x4.mul(v128.load(x + l), r));
+    }
+  }
+}
