@@ -130,13 +130,29 @@ describe('ema', () => {
 });
 
 describe('preciseBatchNorm', () => {
-  it('puts the mean of the batches in place of the running averages', async () => {
-    const running = { name: 'mean', variable: tf.variable(tf.tensor1d([100]), false) };
-    const batches = [1, 2, 6];
-    await preciseBatchNorm([running], 0.1, batches.length, async (i) => {
-      running.variable.assign(tf.add(tf.mul(running.variable, 0.9), batches[i]! * 0.1));
+  /** Mean and unbiased variance of some values. */
+  const moments = (values: readonly number[]): [number[], number[], number] => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return [[mean], [squares / (values.length - 1)], values.length];
+  };
+
+  it('takes all batches as one, large ones for more', async () => {
+    const buffers = ['a.running_mean', 'a.running_var', 'b.running_mean'].map((name) => ({
+      name,
+      variable: tf.variable(tf.tensor1d([100]), false),
+    }));
+    const batches = [
+      [1, 3],
+      [2, 2, 8, 12],
+    ];
+    await preciseBatchNorm(buffers, batches.length, async (i, report) => report('a', ...moments(batches[i]!)));
+    const all = batches.flat();
+    const [mean] = moments(all);
+    const variance = all.reduce((sum, value) => sum + (value - mean[0]!) ** 2, 0) / all.length;
+    expect(buffers.map(({ variable }) => variable.dataSync()[0]!)).toBeAllClose([28 / 6, variance, 100], {
+      rtol: 1e-6,
     });
-    expect(running.variable.dataSync()).toBeAllClose([3], { rtol: 1e-5 });
-    await expect(preciseBatchNorm([running], 0.1, 0, async () => {})).rejects.toThrow('at least 1');
+    await expect(preciseBatchNorm(buffers, 0, async () => {})).rejects.toThrow('at least 1');
   });
 });

@@ -14,8 +14,8 @@ export interface ForwardPass {
   readonly parameters: ParameterStore;
   /** Batch normalization uses the batch's statistics and reports them. */
   readonly training: boolean;
-  /** Receives the statistics of each batch normalization, by the name of its layer, when training. */
-  readonly onStatistics: (layer: string, statistics: BatchStatistics) => void;
+  /** Receives the statistics of each batch normalization, by the name of its layer, and over how many values, when training. */
+  readonly onStatistics: (layer: string, statistics: BatchStatistics, count: number) => void;
 }
 
 export interface ConvLayer extends ConvGeometry {
@@ -35,8 +35,8 @@ export function convLayer(pass: ForwardPass, layer: ConvLayer, x: tf.Tensor4D): 
     return groupNorm(convolved, of('norm.weight'), of('norm.bias'), normGroups, activation);
   }
   if (pass.training && norm !== 'FrozenBN') {
-    return convBatchNorm(x, weight, of('norm.weight'), of('norm.bias'), layer, activation, (statistics) =>
-      pass.onStatistics(`${name}.norm`, statistics),
+    return convBatchNorm(x, weight, of('norm.weight'), of('norm.bias'), layer, activation, (statistics, count) =>
+      pass.onStatistics(`${name}.norm`, statistics, count),
     );
   }
   // fixed statistics make the normalization linear, so it folds into the convolution

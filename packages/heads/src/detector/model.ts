@@ -33,6 +33,11 @@ export interface TrainForwardOptions {
   readonly proposals?: readonly Proposals[];
   /** Fold the batch's statistics into the running ones (default true). */
   readonly updateStatistics?: boolean;
+  /**
+   * Receives mean and unbiased variance of every batch normalization, [C] each, by the name of its layer, and the number of values a
+   * channel they are over.
+   */
+  readonly onStatistics?: (layer: string, mean: Float32Array, variance: Float32Array, count: number) => void;
 }
 
 /** Counts of a training forward pass, for logs and tests. */
@@ -121,7 +126,12 @@ export class PanopticCascadeModel {
     const pass: ForwardPass = {
       parameters: this.store,
       training: true,
-      onStatistics: (layer, statistics) => this.#running.collect(collected, layer, statistics),
+      onStatistics: (layer, statistics, count) => {
+        this.#running.collect(collected, layer, statistics);
+        const [mean, variance] = [statistics.mean, statistics.variance];
+        if (options.onStatistics !== undefined)
+          options.onStatistics(layer, mean.dataSync() as Float32Array, variance.dataSync() as Float32Array, count);
+      },
     };
     try {
       const pyramid = this.pyramid(

@@ -105,7 +105,7 @@ function tensorflowBatchNorm(kernels: TensorflowKernels): BatchNormKernels {
  * Convolution without bias, batch normalization with the batch's statistics, and optional ReLU, as one differentiable
  * operation.
  *
- * @param onStatistics - receives the batch's statistics for the running averages
+ * @param onStatistics - receives the batch's statistics for the running averages, and over how many values a channel
  */
 export function convBatchNorm(
   x: tf.Tensor4D,
@@ -114,7 +114,7 @@ export function convBatchNorm(
   offset: tf.Tensor1D,
   geometry: ConvGeometry,
   activation: 'relu' | 'linear',
-  onStatistics: (statistics: BatchStatistics) => void,
+  onStatistics: (statistics: BatchStatistics, count: number) => void,
 ): tf.Tensor4D {
   const conv = convKernels();
   const norm = batchNormKernels();
@@ -123,7 +123,8 @@ export function convBatchNorm(
     const [input, filter, gamma, beta] = all as tf.Tensor[] as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
     const convolved = conv.forward(input, filter, geometry);
     const normed = norm.forward(convolved, gamma, beta);
-    onStatistics({ mean: tf.keep(tf.clone(normed.mean)), variance: tf.keep(tf.clone(normed.variance)) });
+    const statistics = { mean: tf.keep(tf.clone(normed.mean)), variance: tf.keep(tf.clone(normed.variance)) };
+    onStatistics(statistics, convolved.size / convolved.shape[3]);
     const value = activation === 'relu' ? tf.relu(normed.value) : normed.value;
     const kept = [input, filter, convolved, gamma, ...normed.saved];
     save(activation === 'relu' ? [...kept, value] : kept);

@@ -230,13 +230,13 @@ async function finishStatistics(
   const batches = options.preciseBnBatches ?? 0;
   const running = modelBuffers(model).filter(({ name }) => /\.running_(?:mean|var)$/u.test(name));
   if (batches === 0 || running.length === 0) return;
-  await preciseBatchNorm(running, batchNormMomentum, batches, async (i) => {
+  await preciseBatchNorm(running, batches, async (i, onStatistics) => {
     const examples = await loadBatch(data, order, options.iterations + i, 0, { ...options, microBatches: 1 });
     const rng = new SeededRng(deriveSeed(options.seed, 'sample', options.iterations + i, 0));
     tf.tidy(() => {
       model.forwardTrain(
         examples.map(({ example }) => trainSample(example)),
-        { rng },
+        { rng, updateStatistics: false, onStatistics },
       );
     });
   });
