@@ -205,6 +205,30 @@ describe('u2seg run', () => {
     expect(cell.seeds).toBe(2);
   });
 
+  it('swaps a component by one line, for one from a file', { timeout: 240_000 }, async () => {
+    const component = join(folder, 'first-cluster.mjs');
+    await writeFile(component, 'export const cluster = (_, { n }) => ({ assignments: new Int32Array(n), k: 1 });\n');
+    const common = ['train.iterations=0', 'semantics.method=none'];
+    const systems = [[], [`clustering.component=${component}`]].map((swapped, i) => ({
+      id: ['k-means', 'mine'][i],
+      preset: 'tiny',
+      settings: [...common, ...swapped],
+    }));
+    const swap = { ...experiment, id: 'swap', systems, published: [], metrics: ['many-to-one PQ'] };
+    const list = join(folder, 'swap.mjs');
+    await writeFile(list, `export const experiments = ${JSON.stringify([swap])};\n`);
+    const records = join(folder, 'records');
+    const where = ['--out', join(folder, 'runs'), '--records', records, '--experiments', list];
+    const { code, stderr } = await u2seg(['run', 'swap', '--smoke', ...where]);
+    expect(code, stderr).toBe(0);
+    const found = await readRecord(records, 'swap', 'smoke');
+    const clusters = found!.systems.map(
+      ({ summary }) => (summary as { stages: { cluster: { k: number } } }).stages.cluster.k,
+    );
+    expect(clusters).toEqual([8, 1]);
+    expect(found!.systems[1]!.adopted).toContain('propose');
+  });
+
   it('names what is missing or misspelled', async () => {
     const wanting = await u2seg(['run', 'toy', ...options()]);
     expect([wanting.code, wanting.stderr]).toEqual([2, expect.stringMatching(/give --photos and --gt, or --smoke/u)]);
