@@ -8,7 +8,13 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadTfBackend, PanopticCascadeModel, type TfBackend } from '@u2seg/heads';
 import { readSafetensors } from '@u2seg/interchange';
-import { listCheckpoints, trainPanoptic, type GradientReducer, type TrainPanopticOptions } from '@u2seg/self-train';
+import {
+  listCheckpoints,
+  openMpi,
+  trainPanoptic,
+  type GradientReducer,
+  type TrainPanopticOptions,
+} from '@u2seg/self-train';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { assertAlike, reduceStep, SharedStatistics } from '../src/distributed/reduce-step.ts';
 import { writeJob } from './job-file.ts';
@@ -92,6 +98,12 @@ describe('a step of two processes', () => {
       'settings or checkpoints differ',
     );
   });
+});
+
+it('names what MPI needs where it is missing', () => {
+  expect(() => openMpi({ library: 'libmpi-that-is-not-there.so' })).toThrow(
+    "openMpi: needs the package koffi and OpenMPI's libmpi-that-is-not-there.so",
+  );
 });
 
 /** Why processes cannot be started here; undefined where they can. */
