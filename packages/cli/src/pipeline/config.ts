@@ -133,6 +133,8 @@ const predict = z.strictObject({
   /** Fit masks to the photo by a dense CRF, and weight scores by how far mask and CRF agree (IoU). */
   crf: z.boolean(),
   minScore: ratio,
+  /** So many proposals of the photo are judged by the network and join its detections (see `joinRegions`); 0 for none. */
+  regions: z.number().int().min(0),
   /** Score an instance needs to enter the panoptic map. */
   minPanopticScore: ratio,
   /** Of two instances of different clusters that overlap by more than this IoU the surer stays; 1 keeps both, as detectron2 does. */

@@ -22,7 +22,7 @@ export interface PredictFolderOptions {
   readonly model: string;
   readonly minScore: number;
   readonly minPanopticScore?: number;
-  /** Several sizes, the mirror image and a CRF, as the tiny preset predicts; several times slower. */
+  /** Several sizes, the mirror image, a CRF and regions, as the tiny preset predicts; several times slower. */
   readonly augment?: boolean;
   readonly backend: PipelineConfig['train']['backend'];
   readonly engine: EngineChoice;
@@ -45,7 +45,7 @@ export async function predictFolder(
     train: { ...base.train, backend: options.backend },
     predict: {
       ...base.predict,
-      ...(options.augment === true ? {} : { scales: [1], flip: false, crf: false }),
+      ...(options.augment === true ? {} : { scales: [1], flip: false, crf: false, regions: 0 }),
       ...info.testSize,
       minScore: options.minScore,
       minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,

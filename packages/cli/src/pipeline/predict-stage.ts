@@ -18,7 +18,9 @@ import { openInferenceEngine, type EngineChoice, type InferenceEngine } from './
 import type { ModelInfo } from './model-file.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import { maskColumns } from './propose-stage.ts';
+import { joinRegions } from './join-regions.ts';
 import { refineInstances } from './refine-instances.ts';
+import { openRegionSource, type RegionSource } from './region-source.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition } from './shards.ts';
 
@@ -46,18 +48,39 @@ export interface PredictAllOptions {
   readonly sources?: PredictionSources;
 }
 
+type PredictConfig = Pick<PipelineConfig, 'photos' | 'backbone' | 'proposals' | 'predict' | 'train'>;
+
 /** @param name - of the stage, so that predictions of several models can lie in one run */
 export async function predictAll(
   run: RunDirectory,
   name: string,
   index: PhotoIndex,
   model: { readonly path: string; readonly identity: string },
-  config: Pick<PipelineConfig, 'photos' | 'predict' | 'train'>,
+  config: PredictConfig,
   onProgress: OnProgress,
   options: PredictAllOptions = {},
 ): Promise<PredictionTables> {
-  const { engine: choice = 'tfjs', sources } = options;
-  const chosen = [...(choice === 'tfjs' ? [] : [choice]), ...(sources === undefined ? [] : [sources.identity])];
+  const regions = await openRegionSource(config);
+  try {
+    return await predictWith(run, name, index, model, config, onProgress, { ...options, ...(regions && { regions }) });
+  } finally {
+    await regions?.dispose();
+  }
+}
+
+async function predictWith(
+  run: RunDirectory,
+  name: string,
+  index: PhotoIndex,
+  model: { readonly path: string; readonly identity: string },
+  config: PredictConfig,
+  onProgress: OnProgress,
+  options: PredictAllOptions & { readonly regions?: RegionSource },
+): Promise<PredictionTables> {
+  const { engine: choice = 'tfjs', sources, regions } = options;
+  const chosen = [choice === 'tfjs' ? undefined : choice, sources?.identity, regions?.identity].filter(
+    (part) => part !== undefined,
+  );
   const inputsHash = hashOf(index.dataHash, model.identity, config.photos, config.predict, ...chosen);
   const partitions = Math.ceil(index.photos.length / photosPerPartition);
   const predictions = new PartitionedTable(run.path('stages', name, 'predictions'), predictionsTable, inputsHash);
@@ -78,7 +101,8 @@ export async function predictAll(
           const prediction = await predictPhoto(engine, image, config.predict);
           const distinct = surest(prediction.instances, config.predict.maxClusterOverlap);
           const refined = config.predict.crf ? refineInstances(image, distinct) : distinct;
-          const instances = (await sources?.name?.(image, refined)) ?? refined;
+          const found = regions === undefined ? refined : joinRegions(refined, await regions.propose(image));
+          const instances = (await sources?.name?.(image, found)) ?? found;
           rows.predictions.push(...predictionRows(photo.image_id, instances));
           const least = config.predict.minPanopticScore;
           rows.segments.push(

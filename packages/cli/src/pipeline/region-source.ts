@@ -1,0 +1,40 @@
+/** Regions of a photo for the network to judge: the proposals the run would make of it. */
+import type { MaskProposal, RgbImage } from '@u2seg/core';
+import type { PipelineConfig } from './config.ts';
+import { hashOf } from './hash.ts';
+import { openBackbone } from './open-backbone.ts';
+import { networkImage } from './photo-job.ts';
+import { proposeOnPhoto } from './propose-on-photo.ts';
+import { componentHashes } from './propose-stage.ts';
+
+export interface RegionSource {
+  /** The best regions of a photo, in its pixels, by falling score. */
+  propose(image: RgbImage): Promise<readonly MaskProposal[]>;
+  /** What they are made from, for hashes. */
+  readonly identity: string;
+  dispose(): Promise<void>;
+}
+
+/** @returns undefined where the configuration asks for none */
+export async function openRegionSource(
+  config: Pick<PipelineConfig, 'backbone' | 'predict' | 'proposals'>,
+): Promise<RegionSource | undefined> {
+  const { regions } = config.predict;
+  if (regions === 0) return undefined;
+  const backbone = await openBackbone(config.backbone);
+  const { info } = backbone;
+  return {
+    identity: hashOf(
+      config.backbone,
+      config.proposals,
+      info,
+      await componentHashes(config.backbone.component, config.proposals.component),
+    ),
+    propose: async (image) => {
+      const features = await backbone.extract(networkImage(image, config.backbone, info.patchSize));
+      const found = await proposeOnPhoto(image, features, config.proposals);
+      return found.sort((a, b) => b.score - a.score).slice(0, regions);
+    },
+    dispose: () => backbone.dispose(),
+  };
+}

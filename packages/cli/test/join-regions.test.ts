@@ -1,0 +1,60 @@
+import { encodeMask, rleArea, rleBbox, type MaskProposal, type Segment } from '@u2seg/core';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { joinRegions } from '../src/pipeline/join-regions.ts';
+
+function region(values: readonly number[], score: number): MaskProposal {
+  const mask = encodeMask({ data: Uint8Array.from(values), height: 1, width: values.length });
+  return { mask, bboxXywh: rleBbox(mask), area: rleArea(mask), score };
+}
+const segment = (values: readonly number[], clusterId: number, score: number): Segment => ({
+  ...region(values, score),
+  clusterId,
+});
+
+it('gives the example worked by hand', () => {
+  const surer = segment([1, 1, 1, 1, 0, 0, 0, 0], 3, 0.8);
+  const apart = segment([0, 0, 0, 0, 0, 0, 1, 1], 5, 0.6);
+  const same = region([1, 1, 1, 0, 0, 0, 0, 0], 0.5);
+  const touched = region([0, 0, 0, 1, 1, 1, 0, 0], 0.9);
+  const alone = region([0, 0, 0, 0, 0, 1, 0, 0], 1);
+  const found = joinRegions([surer, apart], [same, touched, alone]);
+  // `same` overlaps `surer` by 3/4, takes its cluster and its place; `touched` overlaps it by 1/6; `alone` overlaps nothing.
+  const [a, b, c] = found as [Segment, Segment, Segment];
+  expect(found).toHaveLength(3);
+  expect([a.mask, a.clusterId]).toEqual([apart.mask, 5]);
+  expect(a.score).toBe(0.6);
+  expect([b.mask, b.clusterId]).toEqual([same.mask, 3]);
+  expect(b.score).toBeCloseTo(Math.sqrt((0.5 * (0.2 + 0.75 * 0.8)) / 1.2), 12);
+  expect([c.mask, c.clusterId]).toEqual([touched.mask, 3]);
+  expect(c.score).toBeCloseTo(Math.sqrt((0.9 * (0.2 + 0.8 / 6)) / 1.2), 12);
+});
+
+it('leaves detections alone without regions, and gives nothing without detections', () => {
+  const one = segment([1, 1, 0], 0, 0.4);
+  expect(joinRegions([one], [])).toEqual([one]);
+  expect(joinRegions([], [region([1, 0, 0], 1)])).toEqual([]);
+});
+
+it('gives scores in [0, 1], falling, and clusters of the detections only', () => {
+  const mask = fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 6, maxLength: 6 }).filter((m) => m.includes(1));
+  const score = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(mask, fc.nat({ max: 4 }), score), { maxLength: 5 }),
+      fc.array(fc.tuple(mask, score), { maxLength: 5 }),
+      (d, r) => {
+        const detections = d.map(([m, c, s]) => segment(m, c, s));
+        const found = joinRegions(
+          detections,
+          r.map(([m, s]) => region(m, s)),
+        );
+        found.forEach((one, i) => {
+          expect(one.score >= 0 && one.score <= 1).toBe(true);
+          if (i > 0) expect(one.score).toBeLessThanOrEqual(found[i - 1]!.score);
+          expect(detections.some(({ clusterId }) => clusterId === one.clusterId)).toBe(true);
+        });
+      },
+    ),
+  );
+});
