@@ -1,0 +1,147 @@
+/**
+ * Where class-agnostic AP is lost on coco-mini, and what each kind of evidence gives the ranking of regions.
+ *
+ *   node experiments/dist/region-ranking.js
+ *
+ * Result: `experiments/region-ranking/summary.json`.
+ */
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { createEmbeddedBackbone } from '@u2seg/backbone';
+import { rleArea, rleBbox, rleIou, writeFileAtomic, type MaskProposal, type RgbImage } from '@u2seg/core';
+import { decodeImage, openCocoPanoptic, resizePillow } from '@u2seg/datasets';
+import {
+  defaultObjectScore,
+  proposeMasks,
+  proposeObjects,
+  proposeObjectsDefaults,
+  type ObjectEvidence,
+  type ProposeObjectsOptions,
+} from '@u2seg/maskcut';
+import { CocoAccumulator, detectionsFrom, groundTruthFrom } from '@u2seg/metrics';
+
+/** Side of the square the photos are resized to for the backbone, in pixels. */
+const side = 320;
+
+/** The default score of a region that is said to be perfect in some respects. */
+const blindTo = (perfect: Partial<ObjectEvidence>): ProposeObjectsOptions => ({
+  scorer: (evidence) => defaultObjectScore({ ...evidence, ...perfect }),
+});
+
+const rankings: Readonly<Record<string, ProposeObjectsOptions>> = {
+  'all evidence': {},
+  'without agreement': blindTo({ agreement: 0 }),
+  'without contour': blindTo({ contourStrength: 2, weakShare: 0 }),
+  'without contrast': blindTo({ contrast: 1, featureContrast: 1 }),
+  'without size': blindTo({ areaRatio: 0.2 }),
+};
+
+/** One row: the scores of all photos, and of the two halves by position (settings were looked at on the even half). */
+interface Row {
+  readonly masks: string;
+  readonly ranking: string;
+  readonly masksPerPhoto: number;
+  readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+class Scores {
+  #masks = 0;
+  #photos = 0;
+  readonly #accumulators = Array.from({ length: 3 }, () => new CocoAccumulator({ iouType: 'segm' }));
+
+  update(i: number, truth: ReturnType<typeof groundTruthFrom>, found: readonly MaskProposal[]): void {
+    const detections = detectionsFrom(
+      truth,
+      found.map(({ mask, bboxXywh, score }) => ({ imageId: i, categoryId: 1, mask, bboxXywh, score })),
+    );
+    this.#accumulators[0]!.update(truth, detections);
+    this.#accumulators[1 + (i % 2)]!.update(truth, detections);
+    this.#masks += found.length;
+    this.#photos += 1;
+  }
+
+  row(masks: string, ranking: string): Row {
+    const percent = (value: number | null): number => Number((100 * (value ?? Number.NaN)).toFixed(2));
+    const scores = Object.fromEntries(
+      ['all', 'even', 'odd'].map((half, at) => {
+        const { ap, ap50, ap75, arThird, arSmall, arMedium, arLarge } = this.#accumulators[at]!.compute().stats;
+        const values = { ap, ap50, ap75, ar100: arThird, arSmall, arMedium, arLarge };
+        return [half, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, percent(value)]))];
+      }),
+    );
+    return { masks, ranking, masksPerPhoto: Number((this.#masks / this.#photos).toFixed(2)), scores };
+  }
+}
+
+/** The same masks, ranked by the ground truth: what a perfect ranking would give. */
+function rankedByTruth(found: readonly MaskProposal[], truth: readonly MaskProposal['mask'][]): MaskProposal[] {
+  return found.map((one) => ({
+    ...one,
+    score: truth.reduce((best, mask) => Math.max(best, rleIou(one.mask, mask)), 0),
+  }));
+}
+
+async function run(data: string, say: (line: string) => void): Promise<Row[]> {
+  const dataset = await openCocoPanoptic({
+    name: 'coco-mini',
+    split: 'train',
+    annotations: join(data, 'coco-mini/annotations/panoptic.json'),
+    panopticFolder: join(data, 'coco-mini/annotations/panoptic'),
+    imageFolder: join(data, 'coco-mini/images'),
+  });
+  const backbone = createEmbeddedBackbone();
+  const scores = new Map<string, Scores>();
+  const scoresOf = (masks: string, ranking: string): Scores => {
+    const key = `${masks}|${ranking}`;
+    const known = scores.get(key) ?? new Scores();
+    scores.set(key, known);
+    return known;
+  };
+  for (const [i, listed] of dataset.images.entries()) {
+    const { segments, height, width } = await dataset.load(listed);
+    const image: RgbImage = await decodeImage(listed.path);
+    const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
+    const things = segments.flatMap(({ isThing, isCrowd, mask }) =>
+      isThing && mask !== undefined
+        ? [{ imageId: i, categoryId: 1, mask, bboxXywh: rleBbox(mask), area: rleArea(mask), crowd: isCrowd }]
+        : [],
+    );
+    const truth = groundTruthFrom([{ id: i, height, width, fileName: listed.id }], [{ id: 1, name: 'object' }], things);
+    const wanted = things.filter(({ crowd }) => !crowd).map(({ mask }) => mask);
+    const cuts = proposeMasks(image, features, {
+      tau: 0.3,
+      maxMasks: 8,
+      maxCrfPixels: proposeObjectsDefaults.maxPixels,
+    });
+    scoresOf('maskcut', 'its own').update(i, truth, cuts);
+    scoresOf('maskcut', 'ground truth').update(i, truth, rankedByTruth(cuts, wanted));
+    for (const [ranking, options] of Object.entries(rankings)) {
+      const found = proposeObjects(image, features, { cuts, ...options });
+      scoresOf('regions', ranking).update(i, truth, found);
+      if (ranking === 'all evidence')
+        scoresOf('regions', 'ground truth').update(i, truth, rankedByTruth(found, wanted));
+    }
+    say(`${i + 1}/${dataset.images.length}`);
+  }
+  return [...scores].map(([key, value]) => {
+    const [masks, ranking] = key.split('|') as [string, string];
+    return value.row(masks, ranking);
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const data = process.env['U2SEG_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
+  const rows = await run(data, (line) => process.stdout.write(`${line}\n`));
+  const summary = {
+    question:
+      'Where is class-agnostic AP lost on coco-mini, and what does each kind of evidence give the ranking of regions?',
+    protocol:
+      'COCO mask AP and AR@100 in percent, class-agnostic, things of 100 photos, at most 100 masks; halves by position, settings chosen on the even one',
+    rows,
+  };
+  const path = fileURLToPath(new URL('../region-ranking/summary.json', import.meta.url));
+  await writeFileAtomic(path, `${JSON.stringify(summary, undefined, 2)}\n`);
+  for (const { masks, ranking, scores } of rows) {
+    process.stdout.write(`${masks}, ${ranking}: ${JSON.stringify(scores)}\n`);
+  }
+}
