@@ -31,9 +31,7 @@ const blindTo = (perfect: Partial<ObjectEvidence>): ProposeObjectsOptions => ({
 const rankings: Readonly<Record<string, ProposeObjectsOptions>> = {
   'all evidence': {},
   'without agreement': blindTo({ agreement: 0 }),
-  'without contour': blindTo({ contourStrength: 2, weakShare: 0 }),
   'without contrast': blindTo({ contrast: 1, featureContrast: 1 }),
-  'without size': blindTo({ areaRatio: 0.2 }),
 };
 
 /** One row: the scores of all photos, and of the two halves by position (settings were looked at on the even half). */

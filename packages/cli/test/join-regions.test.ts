@@ -18,21 +18,25 @@ it('gives the example worked by hand', () => {
   const same = region([1, 1, 1, 0, 0, 0, 0, 0], 0.5);
   const touched = region([0, 0, 0, 1, 1, 1, 0, 0], 0.9);
   const alone = region([0, 0, 0, 0, 0, 1, 0, 0], 1);
-  const found = joinRegions([surer, apart], [same, touched, alone]);
+  const options = { withoutAgreement: 0.2, detectionWeight: 1 };
   // `same` overlaps `surer` by 3/4, takes its cluster and its place; `touched` overlaps it by 1/6; `alone` overlaps nothing.
-  const [a, b, c] = found as [Segment, Segment, Segment];
-  expect(found).toHaveLength(3);
-  expect([a.mask, a.clusterId]).toEqual([apart.mask, 5]);
-  expect(a.score).toBe(0.6);
-  expect([b.mask, b.clusterId]).toEqual([same.mask, 3]);
-  expect(b.score).toBeCloseTo(Math.sqrt((0.5 * (0.2 + 0.75 * 0.8)) / 1.2), 12);
-  expect([c.mask, c.clusterId]).toEqual([touched.mask, 3]);
-  expect(c.score).toBeCloseTo(Math.sqrt((0.9 * (0.2 + 0.8 / 6)) / 1.2), 12);
+  const [a, b, c, ...more] = joinRegions([surer, apart], [same, touched, alone], options) as [
+    Segment,
+    Segment,
+    Segment,
+  ];
+  expect(more).toEqual([]);
+  expect([a.mask, a.clusterId, a.score]).toEqual([apart.mask, 5, 0.6]);
+  expect([b.mask, b.clusterId]).toEqual([touched.mask, 3]);
+  expect(b.score).toBeCloseTo(0.9 * Math.sqrt((0.2 + 0.8 / 6) / 1.2), 12);
+  expect([c.mask, c.clusterId]).toEqual([same.mask, 3]);
+  expect(c.score).toBeCloseTo(0.5 * Math.sqrt((0.2 + 0.75 * 0.8) / 1.2), 12);
+  expect(joinRegions([surer, apart], [same], { detectionWeight: 0.5 })[1]!.score).toBe(0.3);
 });
 
-it('leaves detections alone without regions, and gives nothing without detections', () => {
+it('only weighs detections without regions, and gives nothing without detections', () => {
   const one = segment([1, 1, 0], 0, 0.4);
-  expect(joinRegions([one], [])).toEqual([one]);
+  expect(joinRegions([one], [], { detectionWeight: 0.5 })).toEqual([{ ...one, score: 0.2 }]);
   expect(joinRegions([], [region([1, 0, 0], 1)])).toEqual([]);
 });
 

@@ -5,21 +5,27 @@ export interface JoinRegionsOptions {
   readonly minIou?: number;
   /** IoU from which a region takes a detection's place. */
   readonly sameIou?: number;
+  /** What a region that no detection agrees with keeps, over what the best agreement adds. */
+  readonly withoutAgreement?: number;
+  /** Factor of the scores of detections no region stands for, which are not on the regions' scale. */
+  readonly detectionWeight?: number;
 }
 
-/** Chosen by hand on half of coco-mini, see experiments/coco-mini. */
-export const joinRegionsDefaults: Required<JoinRegionsOptions> = { minIou: 0.1, sameIou: 0.5 };
-
-/** What a region that no detection agrees with keeps, over what the best agreement adds. */
-const withoutAgreement = 0.2;
+/** Chosen by hand. */
+export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
+  minIou: 0.1,
+  sameIou: 0.5,
+  withoutAgreement: 0.5,
+  detectionWeight: 0.5,
+};
 
 /**
  * Joins what a network detects with regions of the same photo found without it, whose outlines are sharper: the network
  * judges the regions, as R-CNN did.
  *
- * 1. a region is worth the geometric mean of its own score and of the best IoU times score among the detections;
+ * 1. a region's score is lowered where no detection agrees with it, by the best IoU times score among them;
  * 2. it gets the cluster of the detection it overlaps most; one that overlaps none by `minIou` is left out;
- * 3. a detection stays, with its own mask, where no region overlaps it by `sameIou`.
+ * 3. a detection stays, with its own mask and `detectionWeight` times its score, where no region overlaps it by `sameIou`.
  *
  * @returns by falling score, regions first among equals
  */
@@ -28,7 +34,7 @@ export function joinRegions(
   regions: readonly MaskProposal[],
   options: JoinRegionsOptions = {},
 ): Segment[] {
-  const { minIou, sameIou } = { ...joinRegionsDefaults, ...options };
+  const { minIou, sameIou, withoutAgreement, detectionWeight } = { ...joinRegionsDefaults, ...options };
   const replaced = new Set<Segment>();
   const judged = regions.flatMap(({ mask, bboxXywh, area, score }): Segment[] => {
     let [most, agreement, clusterId] = [0, 0, -1];
@@ -40,8 +46,10 @@ export function joinRegions(
     }
     if (clusterId < 0 || most < minIou) return [];
     const support = (withoutAgreement + agreement) / (withoutAgreement + 1);
-    return [{ mask, bboxXywh, area, clusterId, score: Math.sqrt(score * support) }];
+    return [{ mask, bboxXywh, area, clusterId, score: score * Math.sqrt(support) }];
   });
-  const rest = detections.filter((one) => !replaced.has(one));
+  const rest = detections
+    .filter((one) => !replaced.has(one))
+    .map((one) => ({ ...one, score: detectionWeight * one.score }));
   return [...judged, ...rest].sort((a, b) => b.score - a.score);
 }

@@ -40,7 +40,7 @@ const withoutAgreement = 0.2;
  * The default score: the fourth root, for a readable scale, of a product of how marked and closed the contour is, the contrast
  * with the surroundings in colour and feature, size, shape, distance from the border, and agreement with the cuts.
  *
- * Form and constants are by hand, looked at on fifty photos (experiments/embedded-backbone); nothing is fitted.
+ * Form and constants are by hand, looked at on fifty photos (experiments/region-ranking); nothing is fitted.
  */
 export function defaultObjectScore(e: ObjectEvidence): number {
   const edge = (e.contourStrength / (e.contourStrength + halfStrength)) * (1 - e.weakShare);
