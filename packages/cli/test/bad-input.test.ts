@@ -56,6 +56,7 @@ describe('photos that cannot be used', () => {
       'empty.jpg': new Uint8Array(0),
       'truncated.jpg': jpeg.slice(0, jpeg.length / 2),
       'corrupt.jpg': Uint8Array.from(jpeg, (byte, i) => (i > 200 && i % 7 === 0 ? 255 - byte : byte)),
+      'broken\nline.jpg': 'not a photo either',
       'text.jpg': 'not a photo at all',
       'huge.png': await sharp({
         create: { width: 20_000, height: 20_000, channels: 3, background: 'red' },
@@ -93,10 +94,21 @@ describe('photos that cannot be used', () => {
     }
     expect(rows.find(({ image_id: id }) => id === 'rotated.jpg')).toMatchObject({ height: 96, width: 64 });
     const reasons = new Map(skipped.map(({ path, reason }) => [path, reason]));
-    for (const name of ['empty.jpg', 'truncated.jpg', 'text.jpg', 'huge.png', 'dangling.jpg', 'sub/loop']) {
+    for (const name of [
+      'empty.jpg',
+      'truncated.jpg',
+      'corrupt.jpg',
+      'text.jpg',
+      'huge.png',
+      'dangling.jpg',
+      'sub/loop',
+    ]) {
       expect(reasons.get(name), name).toMatch(/\w/u);
       expect(result.stderr).toContain(name);
     }
+    // a name may not break the log's lines
+    expect(reasons.has('broken\nline.jpg')).toBe(true);
+    expect(result.stderr).toMatch(/^warning: "broken\\nline\.jpg" is left out: /mu);
     expect(reasons.get('huge.png')).toMatch(/400 MP.*limit/u);
     // a photo the size of a dot has nothing to cut, and that is no error
     const proposals = new PartitionedTable(

@@ -8,7 +8,7 @@ import type { RunMetrics } from './evaluate-stage.ts';
 import { exportLabels } from './export-labels.ts';
 import { findInitialWeights } from './initial-weights.ts';
 import { mergeAll, type LabelTables } from './merge-stage.ts';
-import { indexPhotos, type PhotoIndex } from './photo-index.ts';
+import { indexPhotos, leftOut, type PhotoIndex } from './photo-index.ts';
 import { predictAll, type PredictionTables } from './predict-stage.ts';
 import { proposeAll, type ProposalTables } from './propose-stage.ts';
 import { writeRunReport } from './report-stage.ts';
@@ -131,7 +131,7 @@ async function runStages(
     describePhotos,
   );
   const result: Progressing = { folder: run.folder, index, warnings: [] };
-  for (const { path, reason } of index.skipped.slice(0, 10)) reporter.warn(`${path} is left out: ${reason}`);
+  for (const one of index.skipped.slice(0, 10)) reporter.warn(leftOut(one));
   if (index.skipped.length > 10)
     reporter.warn(`${index.skipped.length - 10} more are left out; stages/images/skipped lists them all.`);
   // Before the hours of work, not after them.

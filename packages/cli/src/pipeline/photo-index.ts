@@ -22,6 +22,13 @@ export interface PhotoIndex {
 
 const resultSchema = z.object({ photos: z.number(), skipped: z.number(), dataHash: z.string() });
 
+/** Why a photo is left out, on one line whatever its name holds. */
+export function leftOut({ path, reason }: SkippedRow): string {
+  // eslint-disable-next-line no-control-regex
+  const name = /[\u0000-\u001f\u007f]/u.test(path) ? JSON.stringify(path) : path;
+  return `${name} is left out: ${reason}`;
+}
+
 /** Decodes a photo as the whole run sees it. */
 export function decodePhoto(
   folder: string,

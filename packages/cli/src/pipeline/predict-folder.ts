@@ -10,7 +10,7 @@ import type { PipelineConfig } from './config.ts';
 import { exportLabels } from './export-labels.ts';
 import { readModelInfo } from './model-file.ts';
 import type { EngineChoice } from './inference-engine.ts';
-import { indexPhotos } from './photo-index.ts';
+import { indexPhotos, leftOut } from './photo-index.ts';
 import { predictAll } from './predict-stage.ts';
 import { pipelinePresets } from './presets.ts';
 import { RunDirectory } from './run-directory.ts';
@@ -57,7 +57,7 @@ export async function predictFolder(
     reporter.begin('images', 'Photos');
     const index = await indexPhotos(run, options.photos, listing, config, reporter.progress);
     reporter.end('images', `${index.photos.length} photos, ${index.skipped.length} left out`);
-    for (const { path: photo, reason } of index.skipped) reporter.warn(`${photo} is left out: ${reason}`);
+    for (const one of index.skipped) reporter.warn(leftOut(one));
     reporter.begin('predict', 'Predictions');
     const found = await predictAll(
       run,
