@@ -4,7 +4,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import Table from 'cli-table3';
 import { defaultCacheDirectory, officialWeights } from '@u2seg/backbone';
-import { loadTfBackend, type TfBackend } from '@u2seg/heads';
+import { cpuHasBfloat16, loadTfBackend, type TfBackend } from '@u2seg/heads';
 import type { CommandContext } from './context.ts';
 
 interface Finding {
@@ -59,6 +59,9 @@ function machineFacts(): { name: string; value: string }[] {
   ];
 }
 
+/** Said where the processor multiplies bfloat16 itself. */
+const reducedPrecision = 'this processor has bfloat16: --set train.precision=bfloat16 for large networks';
+
 async function training(): Promise<Finding> {
   let backend: TfBackend;
   try {
@@ -72,8 +75,10 @@ async function training(): Promise<Finding> {
   }
   const runsOn = `${backend.description}: ${backend.why}`;
   if (backend.name === 'tensorflow-gpu') return { job: 'training', runsOn };
-  if (backend.name === 'tensorflow')
-    return { job: 'training', runsOn, faster: 'with an NVIDIA GPU and CUDA: npm install @tensorflow/tfjs-node-gpu' };
+  if (backend.name === 'tensorflow') {
+    const faster = 'with an NVIDIA GPU and CUDA: npm install @tensorflow/tfjs-node-gpu';
+    return { job: 'training', runsOn, faster: cpuHasBfloat16() === true ? `${reducedPrecision}; ${faster}` : faster };
+  }
   return {
     job: 'training',
     runsOn,

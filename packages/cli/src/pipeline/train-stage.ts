@@ -68,6 +68,7 @@ function recipeOf(config: PipelineConfig, iterations: number, seed: number): Tra
     ...(copyPaste === undefined ? {} : { copyPaste }),
     batchSize: train.batchSize ?? recipe.batchSize,
     schedule: train.learningRate === undefined ? recipe.schedule : { ...recipe.schedule, baseLr: train.learningRate },
+    ...(train.precision === undefined ? {} : { precision: train.precision }),
     seed,
     resize: resizePhoto,
     checkpointEvery: train.checkpointEvery,

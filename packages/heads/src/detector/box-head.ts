@@ -44,7 +44,7 @@ export function boxStage(
   for (let k = 1; k <= numFcs; k += 1) x = linearLayer(pass, `${head}.fc${k}`, x, 'relu');
   const predictor = `roi_heads.box_predictor${infix}`;
   return {
-    logits: linearLayer(pass, `${predictor}.cls_score`, x),
-    deltas: linearLayer(pass, `${predictor}.bbox_pred`, x),
+    logits: linearLayer(pass, `${predictor}.cls_score`, x, 'linear', 'float32'),
+    deltas: linearLayer(pass, `${predictor}.bbox_pred`, x, 'linear', 'float32'),
   };
 }

@@ -3,6 +3,8 @@ import { convBatchNorm, normEpsilon, type BatchStatistics } from '../tf/batch-no
 import { convBias, type ConvGeometry } from '../tf/convolution.ts';
 import { groupNorm } from '../tf/group-norm.ts';
 import { relu } from '../tf/activation.ts';
+import { matrixProduct } from '../tf/matrix-product.ts';
+import type { Precision } from '../tf/precision.ts';
 import type { NormKind } from './config.ts';
 import type { ParameterStore } from './parameter-store.ts';
 
@@ -12,6 +14,8 @@ export const normGroups = 32;
 /** What a forward pass carries from layer to layer. */
 export interface ForwardPass {
   readonly parameters: ParameterStore;
+  /** Of convolutions and hidden linear layers, default float32; predictors are always float32. */
+  readonly precision?: Precision;
   /** Batch normalization uses the batch's statistics and reports them. */
   readonly training: boolean;
   /** Receives the statistics of each batch normalization, by the name of its layer, and over how many values, when training. */
@@ -25,7 +29,8 @@ export interface ConvLayer extends ConvGeometry {
 }
 
 /** Convolution with the normalization its configuration names: [B, H, W, Cin] -> [B, H', W', Cout]. */
-export function convLayer(pass: ForwardPass, layer: ConvLayer, x: tf.Tensor4D): tf.Tensor4D {
+export function convLayer(pass: ForwardPass, options: ConvLayer, x: tf.Tensor4D): tf.Tensor4D {
+  const layer = { precision: pass.precision ?? 'float32', ...options };
   const { name, norm, activation } = layer;
   const weight = pass.parameters.get(`${name}.weight`) as tf.Variable<tf.Rank.R4>;
   const of = (part: string): tf.Tensor1D => pass.parameters.get(`${name}.${part}`) as tf.Variable<tf.Rank.R1>;
@@ -51,8 +56,9 @@ export function linearLayer(
   name: string,
   x: tf.Tensor2D,
   activation: 'relu' | 'linear' = 'linear',
+  precision: Precision = pass.precision ?? 'float32',
 ): tf.Tensor2D {
   const weight = pass.parameters.get(`${name}.weight`) as tf.Variable<tf.Rank.R2>;
-  const value = tf.add(tf.matMul(x, weight), pass.parameters.get(`${name}.bias`)) as tf.Tensor2D;
+  const value = tf.add(matrixProduct(x, weight, precision), pass.parameters.get(`${name}.bias`)) as tf.Tensor2D;
   return activation === 'relu' ? relu(value) : value;
 }

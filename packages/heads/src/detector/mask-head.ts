@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { BoxArray } from '../boxes/box-array.ts';
 import { relu } from '../tf/activation.ts';
 import { gatherRows } from '../tf/gather-rows.ts';
+import { matrixProduct } from '../tf/matrix-product.ts';
 import type { DetectorConfig } from './config.ts';
 import type { Pyramid } from './fpn.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
@@ -34,8 +35,9 @@ export function maskLogits(
   }
   const [regions, height, width, channels] = x.shape;
   // stride equals kernel, so every input pixel makes its own 2x2 block
-  const flat = tf.reshape(x, [regions * height * width, channels]);
-  const blocks = tf.reshape(tf.matMul(flat, pass.parameters.get(`${head}.deconv.weight`) as tf.Tensor2D), [
+  const flat = tf.reshape(x, [regions * height * width, channels]) as tf.Tensor2D;
+  const deconvolution = pass.parameters.get(`${head}.deconv.weight`) as tf.Tensor2D;
+  const blocks = tf.reshape(matrixProduct(flat, deconvolution, pass.precision), [
     regions * height,
     width,
     2,

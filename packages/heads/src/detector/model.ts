@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertImage, U2SegError, type RgbImage, type SeededRng } from '@u2seg/core';
 import type { BatchStatistics } from '../tf/batch-norm.ts';
+import { assertPrecision, type Precision } from '../tf/precision.ts';
 import { withinScope } from '../tf/within-scope.ts';
 import { concatBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { cascadeLosses } from './cascade-training.ts';
@@ -31,6 +32,8 @@ export interface TrainForwardOptions {
   readonly anchorLabels?: readonly Int8Array[];
   /** Proposals to use instead of the network's own, one array an image: [R, 4] inside the image. */
   readonly proposals?: readonly Proposals[];
+  /** Default float32; {@link Precision} says what bfloat16 changes. */
+  readonly precision?: Precision;
   /** Fold the batch's statistics into the running ones (default true). */
   readonly updateStatistics?: boolean;
   /**
@@ -73,6 +76,8 @@ export interface TrainGradients {
 export interface InferOptions {
   /** Size of the result; default the input's. */
   readonly output?: ImageSize;
+  /** Default float32. */
+  readonly precision?: Precision;
 }
 
 /**
@@ -115,6 +120,7 @@ export class PanopticCascadeModel {
    *
    * @throws U2SegError `shape-mismatch` or `wrong-usage` for a sample whose parts do not agree
    * @throws U2SegError `not-converged` if a prediction is not finite
+   * @throws U2SegError `unavailable` for a precision the backend does not have
    */
   forwardTrain(batch: readonly TrainSample[], options: TrainForwardOptions): TrainForward {
     const { config } = this;
@@ -123,8 +129,11 @@ export class PanopticCascadeModel {
       assertTrainSample(`forwardTrain: sample ${i}`, sample, config.semantic !== undefined);
     }
     const collected = new Map<string, BatchStatistics>();
+    const { precision = 'float32' } = options;
+    assertPrecision('forwardTrain', precision);
     const pass: ForwardPass = {
       parameters: this.store,
+      precision,
       training: true,
       onStatistics: (layer, statistics, count) => {
         this.#running.collect(collected, layer, statistics);
@@ -203,6 +212,7 @@ export class PanopticCascadeModel {
    * Instances, and with a semantic branch the semantic and panoptic maps, of one image at network size.
    *
    * @throws U2SegError `shape-mismatch` if the image's data does not fit its size
+   * @throws U2SegError `unavailable` for a precision the backend does not have
    */
   infer(image: RgbImage, options: InferOptions = {}): Prediction {
     assertImage('infer: image', image);
@@ -210,7 +220,7 @@ export class PanopticCascadeModel {
     const output = options.output ?? { height: image.height, width: image.width };
     const size = { height: image.height, width: image.width };
     return withinScope((): Prediction => {
-      const pass = this.#inferencePass();
+      const pass = this.#inferencePass(options.precision);
       const pyramid = this.pyramid(imageBatch([image], config), pass);
       const found = detect(pass, config, pyramid, proposeRegions(pass, config, pyramid, size), size);
       const instances = finishInstances(found, size, output);
@@ -236,9 +246,11 @@ export class PanopticCascadeModel {
     return selectProposals(predictions, anchors, sizes, this.config.rpn, 'train');
   }
 
-  #inferencePass(): ForwardPass {
+  #inferencePass(precision: Precision = 'float32'): ForwardPass {
+    assertPrecision('infer', precision);
     return {
       parameters: this.store,
+      precision,
       training: false,
       onStatistics: () => {},
     };

@@ -21,8 +21,9 @@ export function rpnHead(pass: ForwardPass, pyramid: Pyramid): RpnLevel[] {
   return pyramid.map((map, index) => {
     const [batch, height, width] = map.shape;
     const hidden = convLayer(pass, { ...plain, name: `${name}.conv`, padding: 1, activation: 'relu' }, map);
-    const logits = convLayer(pass, { ...plain, name: `${name}.objectness_logits` }, hidden);
-    const shifts = convLayer(pass, { ...plain, name: `${name}.anchor_deltas` }, hidden);
+    const predictor = { ...plain, precision: 'float32' } as const;
+    const logits = convLayer(pass, { ...predictor, name: `${name}.objectness_logits` }, hidden);
+    const shifts = convLayer(pass, { ...predictor, name: `${name}.anchor_deltas` }, hidden);
     const anchors = height * width * logits.shape[3];
     return {
       objectness: tf.reshape(logits, [batch, anchors]),

@@ -23,6 +23,7 @@ export function semanticLogits(pass: ForwardPass, config: SemanticHeadConfig, py
     }
     sum = sum === undefined ? x : tf.add(sum, x);
   }
-  const predictor = { name: 'sem_seg_head.predictor', norm: '', stride: 1, padding: 0, activation: 'linear' } as const;
+  const plain = { norm: '', stride: 1, padding: 0, activation: 'linear', precision: 'float32' } as const;
+  const predictor = { ...plain, name: 'sem_seg_head.predictor' };
   return convLayer(pass, predictor, sum!);
 }

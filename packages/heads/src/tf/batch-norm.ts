@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { convKernels, reluGradient, type ConvGeometry } from './convolution.ts';
+import { convInputGradient, convKernels, reluGradient, type ConvGeometry } from './convolution.ts';
 import { tensorflowKernels, type KernelAttributes, type TensorflowKernels } from './tensorflow-kernels.ts';
 
 /** Stabilizer of every normalization layer in detectron2 and torch. */
@@ -135,7 +135,7 @@ export function convBatchNorm(
         const state = saved.slice(4, 4 + normed.saved.length);
         const gradients = norm.backward(inner as tf.Tensor4D, sz, sg, state);
         return [
-          conv.inputGradient(gradients.x, sw, sx.shape, geometry),
+          convInputGradient(conv, gradients.x, sw, sx.shape, geometry),
           conv.weightGradient(sx, gradients.x, sw.shape, geometry),
           gradients.scale,
           gradients.offset,

@@ -8,7 +8,7 @@ import type { TensorflowKernels } from './tensorflow-kernels.ts';
 /** Samples held at once; 2^24 floats are 64 MB. */
 const maxSampledValues = 2 ** 24;
 /** The same backward, where every part costs an addition of two whole maps. */
-const maxSpreadValues = 2 ** 25;
+const maxSpreadValues = 2 ** 23;
 /** Closer than this to the rim, in cells, float32 coordinates may fall on either side. */
 const rimWidth = 1e-3;
 

@@ -1,5 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+/** `DT_BFLOAT16` of TensorFlow's types.proto, which the binding does not name. */
+const bfloat16Type = 14;
+
 /** One attribute of a TensorFlow operation as tfjs-node's binding takes it. */
 interface KernelAttribute {
   readonly name: string;
@@ -7,8 +10,25 @@ interface KernelAttribute {
   readonly value: unknown;
 }
 
+/** A tensor of the binding that TensorFlow.js does not know, for want of its element type. */
+interface NativeTensor {
+  readonly id: number;
+}
+
+interface NodeBinding extends Readonly<Record<string, unknown>> {
+  executeOp(
+    name: string,
+    attributes: readonly KernelAttribute[],
+    inputs: readonly number[],
+    outputs: number,
+  ): NativeTensor[];
+  deleteTensor(id: number): void;
+}
+
 interface NodeBackend {
-  readonly binding: Readonly<Record<string, number>>;
+  readonly binding: NodeBinding;
+  getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
+  createOutputTensor(tensor: NativeTensor): tf.Tensor;
   executeSingleOutput(name: string, attributes: readonly KernelAttribute[], inputs: readonly tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(
     name: string,
@@ -39,11 +59,46 @@ export class TensorflowKernels {
     return this.#backend.executeMultipleOutputs(name, this.#attributes(attributes), inputs, outputs);
   }
 
+  /**
+   * An operation with type attribute `T` on float32 tensors, in bfloat16: its float32 inputs are rounded to the nearest even,
+   * its one result is widened again. TensorFlow.js has no such type, so what lies between never becomes a tensor of its.
+   */
+  runBfloat16(name: string, inputs: readonly tf.Tensor[], attributes: Omit<KernelAttributes, 'types'>): tf.Tensor {
+    const { binding } = this.#backend;
+    const ids = this.#backend.getInputTensorIds(inputs);
+    const made: NativeTensor[] = [];
+    const run = (operation: string, list: KernelAttribute[], operands: readonly number[]): NativeTensor => {
+      const result = binding.executeOp(operation, list, operands, 1)[0]!;
+      made.push(result);
+      return result;
+    };
+    const cast = (id: number, from: number, to: number): number =>
+      run('Cast', [this.#type('SrcT', from), this.#type('DstT', to), this.#truncate], [id]).id;
+    const [float, bfloat16] = [binding['TF_FLOAT'] as number, bfloat16Type];
+    try {
+      const operands = inputs.map((input, i) => (input.dtype === 'float32' ? cast(ids[i]!, float, bfloat16) : ids[i]!));
+      const result = run(name, [this.#type('T', bfloat16), ...this.#attributes(attributes)], operands);
+      cast(result.id, bfloat16, float);
+      return this.#backend.createOutputTensor(made.pop()!);
+    } finally {
+      for (const { id } of made) binding.deleteTensor(id);
+    }
+  }
+
+  #type(name: string, value: number): KernelAttribute {
+    return { name, type: this.#backend.binding['TF_ATTR_TYPE'] as number, value };
+  }
+
+  get #truncate(): KernelAttribute {
+    return { name: 'Truncate', type: this.#backend.binding['TF_ATTR_BOOL'] as number, value: false };
+  }
+
   #attributes(attributes: KernelAttributes): KernelAttribute[] {
     const { binding } = this.#backend;
     const list: KernelAttribute[] = [];
     const add = (kind: string, entries: Readonly<Record<string, unknown>> | undefined): void => {
-      for (const [name, value] of Object.entries(entries ?? {})) list.push({ name, type: binding[kind]!, value });
+      for (const [name, value] of Object.entries(entries ?? {}))
+        list.push({ name, type: binding[kind] as number, value });
     };
     const types = Object.fromEntries(
       Object.entries(attributes.types ?? {}).map(([name, type]) => [

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { U2SegError, type SeededRng } from '@u2seg/core';
-import type { PanopticCascadeModel, TrainSample } from '@u2seg/heads';
+import type { PanopticCascadeModel, Precision, TrainSample } from '@u2seg/heads';
 
 /** Gradients of one optimizer step, averaged over the parts of its batch. */
 export interface StepGradients {
@@ -23,6 +23,7 @@ export async function accumulateGradients(
   batch: (part: number) => Promise<readonly TrainSample[]>,
   rng: (part: number) => SeededRng,
   own: { readonly first: number; readonly end: number } = { first: 0, end: parts },
+  precision: Precision = 'float32',
 ): Promise<StepGradients> {
   const share = 1 / parts;
   const sums: Record<string, tf.Tensor> = {};
@@ -30,7 +31,7 @@ export async function accumulateGradients(
   let total = 0;
   try {
     for (let part = own.first; part < own.end; part += 1) {
-      const step = model.gradients(await batch(part), { rng: rng(part) });
+      const step = model.gradients(await batch(part), { rng: rng(part), precision });
       for (const [name, gradient] of step.gradients) {
         sums[name] = parts === 1 ? gradient : accumulated(sums[name], gradient, share);
       }

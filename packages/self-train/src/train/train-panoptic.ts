@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, deriveSeed, SeededRng, U2SegError, type OnProgress } from '@u2seg/core';
-import type { DetectorConfig, PanopticCascadeModel, TrainSample } from '@u2seg/heads';
+import type { DetectorConfig, PanopticCascadeModel, Precision, TrainSample } from '@u2seg/heads';
 import type { AugmentOptions, ImageResizer } from '../augment/augment.ts';
 import type { CopyPasteOptions } from '../copy-paste/copy-paste.ts';
 import { singleProcess, type GradientReducer } from '../distributed/gradient-reducer.ts';
@@ -39,6 +39,8 @@ export interface TrainRecipe {
   readonly emaDecay?: number;
   /** Batches whose statistics replace the running ones at the end; absent or 0: none. */
   readonly preciseBnBatches?: number;
+  /** Of convolutions and hidden matrix products; default float32. */
+  readonly precision?: Precision;
   readonly seed: number;
 }
 
@@ -155,7 +157,7 @@ export async function trainPanoptic(
       };
       const rng = (part: number): SeededRng => new SeededRng(deriveSeed(seed, 'sample', current, part));
       statistics.begin();
-      const local = await accumulateGradients(model, microBatches, batch, rng, own).catch(
+      const local = await accumulateGradients(model, microBatches, batch, rng, own, options.precision).catch(
         (cause: unknown): U2SegError => {
           if (!(cause instanceof U2SegError) || cause.code !== 'not-converged') throw cause;
           const where = `trainPanoptic: iteration ${current + 1} on [${names.join(', ')}]`;
@@ -236,7 +238,7 @@ async function finishStatistics(
     tf.tidy(() => {
       model.forwardTrain(
         examples.map(({ example }) => trainSample(example)),
-        { rng, updateStatistics: false, onStatistics },
+        { rng, updateStatistics: false, onStatistics, precision: options.precision ?? 'float32' },
       );
     });
   });
@@ -253,6 +255,7 @@ function fingerprintOf(options: TrainPanopticOptions, length: number, network: D
     copyPaste: paste,
     emaDecay,
     seed,
+    precision = 'float32',
   } = options;
   return JSON.stringify({
     length,
@@ -264,6 +267,8 @@ function fingerprintOf(options: TrainPanopticOptions, length: number, network: D
     paste,
     emaDecay,
     seed,
+    // absent in the checkpoints of earlier versions, which had float32 only
+    ...(precision === 'float32' ? {} : { precision }),
     network,
   });
 }
