@@ -39,6 +39,7 @@ class Contestant {
   readonly #lines: AsyncIterator<string>;
   readonly #reader: Interface;
   readonly seconds: number[] = [];
+  readonly processorSeconds: number[] = [];
   /** Passes over all N K scores of the last run; the peer does not tell. */
   passes: number | undefined;
   status = '';
@@ -68,6 +69,7 @@ class Contestant {
       this.status = `failed: ${answer.missing ?? 'no answer'}`;
     }
     this.passes = answer.passes;
+    if (answer.processorSeconds !== undefined) this.processorSeconds.push(answer.processorSeconds);
     return answer.seconds;
   }
 
@@ -141,9 +143,9 @@ async function compare(kind: string): Promise<Record<string, object>> {
       }
     }
     const results: Record<string, object> = {};
-    const peerSeconds = contestants[0]!.seconds;
+    const { seconds: peerSeconds, processorSeconds: peerProcessor } = contestants[0]!;
     let peerInertia: number | undefined;
-    for (const { name, seconds, status, passes } of contestants) {
+    for (const { name, seconds, processorSeconds, status, passes } of contestants) {
       if (seconds.length === 0) {
         results[name] = { status };
         continue;
@@ -158,10 +160,16 @@ async function compare(kind: string): Promise<Record<string, object>> {
         medianSeconds: median(seconds),
         bestSeconds: Math.min(...seconds),
         seconds,
+        processorSeconds,
         ...(passes === undefined ? {} : { passes }),
         inertia,
         ...(peerInertia === undefined ? {} : { inertiaDifference: Math.abs(inertia - peerInertia) / peerInertia }),
-        ...(peerSeconds.length === 0 ? {} : { peerOverOurs: median(peerSeconds) / median(seconds) }),
+        ...(peerSeconds.length === 0
+          ? {}
+          : {
+              peerOverOurs: median(peerSeconds) / median(seconds),
+              peerOverOursProcessor: Math.min(...peerProcessor) / Math.min(...processorSeconds),
+            }),
       };
     }
     return results;

@@ -36,7 +36,7 @@ try {
   const start = { centroids: floats(sizes.start) };
   say({ ready: `${name}: ${note}` });
   for await (const _ of createInterface({ input: process.stdin })) {
-    const began = performance.now();
+    const [began, busy] = [performance.now(), process.cpuUsage()];
     const result = await kMeans(points, {
       dim: sizes.dim,
       k: sizes.k,
@@ -48,8 +48,10 @@ try {
       acceleration: name === 'tfjs-plain' ? 'none' : 'bounds',
     });
     const seconds = (performance.now() - began) / 1000;
+    const { user, system } = process.cpuUsage(busy);
+    const processorSeconds = (user + system) / 1e6;
     writeFileSync(sizes.out, result.centroids);
-    say({ seconds, iterations: result.iterations, passes: result.passes });
+    say({ seconds, processorSeconds, iterations: result.iterations, passes: result.passes });
   }
 } catch (cause) {
   say({ missing: cause instanceof Error ? cause.message : String(cause) });

@@ -17,6 +17,8 @@ export interface Answer {
   readonly ready?: string;
   readonly missing?: string;
   readonly seconds?: number;
+  /** Of all threads together; means more than `seconds` where the machine is shared. */
+  readonly processorSeconds?: number;
   readonly iterations?: number;
   /** Scores computed, in passes over all N K. */
   readonly passes?: number;

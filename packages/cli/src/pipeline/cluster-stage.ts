@@ -18,6 +18,7 @@ import { loadComponent } from './open-backbone.ts';
 import { nearestClusters, type KnownClusters } from './known-clusters.ts';
 import { componentHashes, type ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
+import { assertSoundClusters } from './sound-labels.ts';
 import { clusterStreamed, joined } from './stream-clusters.ts';
 
 const summarySchema = z.object({
@@ -92,6 +93,7 @@ export async function clusterAll(
   }
   await instances.finish(partitions);
   means.finish();
+  if (known === undefined && !config.proposals.acceptBroken) assertSoundClusters(means.counts);
   const exemplars = await exemplarsOf(tables, result.assignments, means, config.report.exemplars);
   await writeFileAtomic(exemplarPath, JSON.stringify(exemplars));
   const summary = { k: result.k, instances: total, counts: means.counts, warnings: [...result.warnings] };

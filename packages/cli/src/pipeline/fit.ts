@@ -93,6 +93,8 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
     const result = await runStages(options, listing, run, times);
     result.adopted = adopted;
     await times.save();
+    result.warnings = runWarnings(result);
+    for (const sentence of result.warnings) reporter.warn(sentence);
     const last = options.until ?? 'report';
     if (last !== 'report' && last !== 'evaluate') return result;
     const summary = await runSummary(result, config);
@@ -224,8 +226,6 @@ async function runStages(
       ({ groundTruth }) => `on ${groundTruth.photos} annotated photos`,
     );
   }
-  result.warnings = runWarnings(result);
-  for (const sentence of result.warnings) reporter.warn(sentence);
   return result;
 }
 

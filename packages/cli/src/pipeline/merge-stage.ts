@@ -13,6 +13,7 @@ import { componentHashes } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { SemanticTables } from './semantics-stage.ts';
 import { photosPerPartition } from './shards.ts';
+import { assertSoundMerge } from './sound-labels.ts';
 import { byPhoto, toSegment, toSemanticMap } from './table-masks.ts';
 
 const summarySchema = z.object({ photos: z.number(), things: z.number(), stuff: z.number(), emptyPhotos: z.number() });
@@ -78,6 +79,7 @@ export async function mergeAll(
   }
   const photos = index.photos.length;
   const summary = { photos, things: thingCount, stuff: stuffCount, emptyPhotos: photos - withSegments.size };
+  if (!config.proposals.acceptBroken) assertSoundMerge(summary);
   await run.finish('merge', inputsHash, summary);
   return { inputsHash, partitions, segments, summary };
 }

@@ -23,6 +23,7 @@ import type { PhotoIndex } from './photo-index.ts';
 import { PhotoPool } from './photo-pool.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition, type Shard } from './shards.ts';
+import { assertHopefulProposals, assertSoundProposals, type ProposalTally } from './sound-labels.ts';
 
 /** The tables of this stage; partition `p` of each holds the same photos. */
 export interface ProposalTables {
@@ -52,7 +53,7 @@ export type ProposalCounts = z.infer<typeof countsSchema>;
  * Runs backbone and proposals over all photos, or over one shard of them.
  *
  * @returns undefined after a shard, when other shards are still missing
- * @throws U2SegError `not-converged` when the proposals are evidently broken (see {@link assertSound}) and not accepted as such
+ * @throws U2SegError `not-converged` when the proposals are evidently broken (see sound-labels.ts) and not accepted as such
  */
 export async function proposeAll(
   run: RunDirectory,
@@ -63,7 +64,10 @@ export async function proposeAll(
   const backbone = await openBackbone(config.backbone);
   try {
     const { info } = backbone;
-    const settings = [config.photos, config.backbone, config.proposals, config.semantics.maxGrid];
+    // Whether a broken run goes on changes no result: whoever accepts one must not wait for it again.
+    const { acceptBroken, ...proposing } = config.proposals;
+    const by = `${info.name} and ${proposing.component ?? proposing.method}`;
+    const settings = [config.photos, config.backbone, proposing, config.semantics.maxGrid];
     const inputsHash = hashOf(
       index.dataHash,
       settings,
@@ -114,7 +118,10 @@ export async function proposeAll(
         backbone,
       );
       try {
-        await fill(tables, index, missing, mine.length, pool, workers, options.onProgress);
+        const check = (tally: ProposalTally): void => {
+          if (!acceptBroken) assertHopefulProposals(tally, by);
+        };
+        await fill(tables, index, missing, mine.length, pool, workers, check, options.onProgress);
       } finally {
         await pool.close();
       }
@@ -124,38 +131,12 @@ export async function proposeAll(
     for (const table of [tables.features, tables.embeddings, tables.skipped, tables.proposals])
       await table.finish(partitions);
     const counts = await countProposals(tables);
-    if (!config.proposals.acceptBroken) assertSound(counts, `${info.name} and ${config.proposals.method}`);
+    if (!acceptBroken) assertSoundProposals(counts, by);
     await run.finish('propose', inputsHash, counts);
     return { ...tables, counts };
   } finally {
     await backbone.dispose();
   }
-}
-
-/** Fewer photos say nothing about all of them. */
-const leastPhotos = 20;
-
-/** @throws U2SegError `not-converged` for proposals that no later stage could make labels of */
-function assertSound(
-  { photos, photosWithoutProposals, skipped, proposals, wholePhoto }: ProposalCounts,
-  by: string,
-): void {
-  const all = photos + skipped;
-  const refuse = (what: string, help: string): never => {
-    throw new U2SegError(
-      'not-converged',
-      `propose: ${what} with ${by}: the labels would be worthless. ${help} proposals.acceptBroken=true goes on all the same.`,
-    );
-  };
-  if (all >= leastPhotos && skipped > 0.9 * all)
-    refuse(`${skipped} of ${all} photos could not be labelled`, 'stages/propose/skipped says why.');
-  if (photos >= leastPhotos && photosWithoutProposals > 0.9 * photos)
-    refuse(
-      `${photosWithoutProposals} of ${photos} photos have no proposal`,
-      'Check the weights, or lower proposals.tau.',
-    );
-  if (photos >= leastPhotos && proposals > 0 && wholePhoto > 0.9 * proposals)
-    refuse(`${wholePhoto} of ${proposals} proposals cover their whole photo`, 'Check the weights and proposals.tau.');
 }
 
 /** Hashes of users' modules: other code, other results. */
@@ -181,12 +162,13 @@ async function fill(
   total: number,
   pool: PhotoPool,
   workers: number,
+  check: (tally: ProposalTally) => void,
   onProgress: OnProgress,
 ): Promise<void> {
   const rowsOf = (p: number): readonly ImageRow[] =>
     index.photos.slice(p * photosPerPartition, (p + 1) * photosPerPartition);
   const work = missing.flatMap((p) => rowsOf(p));
-  const outcome = async (row: ImageRow): Promise<Outcome> => {
+  const labelled = async (row: ImageRow): Promise<Outcome> => {
     try {
       return { row, labelled: await pool.label(row.path) };
     } catch (cause) {
@@ -196,15 +178,18 @@ async function fill(
   };
   let [next, found] = [0, 0];
   let part: Outcome[] = [];
+  const tally = { photos: 0, photosWithoutProposals: 0, skipped: 0, proposals: 0, wholePhoto: 0 };
   const finished = (total - missing.length) * photosPerPartition;
-  for await (const result of mapOrdered(work, workers + 2, outcome)) {
+  for await (const result of mapOrdered(work, workers + 2, labelled)) {
     part.push(result);
     found += 'labelled' in result ? result.labelled.proposals.length : 0;
     const p = missing[next]!;
     if (part.length === rowsOf(p).length) {
       await writePart(tables, p, part);
+      for (const outcome of part) count(tally, outcome);
       part = [];
       next += 1;
+      check(tally);
     }
     onProgress({
       stage: 'propose',
@@ -214,6 +199,24 @@ async function fill(
       values: { proposals: found },
     });
   }
+}
+
+/** Adds one photo to the counts of this process. */
+function count(tally: { -readonly [K in keyof ProposalTally]: number }, outcome: Outcome): void {
+  if ('reason' in outcome) {
+    tally.skipped += 1;
+    return;
+  }
+  const { proposals } = outcome.labelled;
+  tally.photos += 1;
+  if (proposals.length === 0) tally.photosWithoutProposals += 1;
+  tally.proposals += proposals.length;
+  tally.wholePhoto += proposals.filter(({ mask, area }) => coversPhoto(area, mask.height, mask.width)).length;
+}
+
+/** More than 95 % of the photo. */
+function coversPhoto(area: number, height: number, width: number): boolean {
+  return area > 0.95 * height * width;
 }
 
 async function writePart(tables: Omit<ProposalTables, 'counts'>, p: number, part: readonly Outcome[]): Promise<void> {
@@ -279,7 +282,7 @@ async function countProposals(tables: Omit<ProposalTables, 'counts'>): Promise<P
   const withProposals = new Set<string>();
   for await (const row of tables.proposals.rows(tables.partitions)) {
     proposals += 1;
-    if (row.area_px > 0.95 * row.mask_height * row.mask_width) wholePhoto += 1;
+    if (coversPhoto(row.area_px, row.mask_height, row.mask_width)) wholePhoto += 1;
     withProposals.add(row.image_id);
   }
   for (const { rows } of (await tables.features.manifest())!.partitions) photos += rows;

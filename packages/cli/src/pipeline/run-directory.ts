@@ -21,7 +21,8 @@ const stageSchema = z.object({ inputsHash: z.string(), result: z.unknown() });
 /** Settings that change neither labels nor model, only how far or how a run is looked at. */
 function identity(config: PipelineConfig): unknown {
   const { report: _report, evaluate: _evaluate, ...rest } = config;
-  return rest;
+  const { acceptBroken: _acceptBroken, ...proposals } = rest.proposals;
+  return { ...rest, proposals };
 }
 
 /** An opened, locked run folder. */

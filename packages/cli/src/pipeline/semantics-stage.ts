@@ -14,6 +14,7 @@ import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import type { ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { SemanticCrfJob } from './semantic-crf-worker.ts';
+import { assertSoundSemantics } from './sound-labels.ts';
 import { kMeansMapper, semanticModelPath, stegoMapper, type SemanticMapper } from './semantic-maps.ts';
 
 const summarySchema = z.object({ clusters: z.number(), pixels: z.array(z.number()) });
@@ -95,6 +96,7 @@ export async function segmentAll(
   const pixels: number[] = Array.from({ length: settings.clusters }, () => 0);
   for await (const row of semantics.rows(partitions)) pixels[row.cluster_id]! += row.area_px;
   const summary = { clusters: settings.clusters, pixels };
+  if (trained === undefined && !config.proposals.acceptBroken) assertSoundSemantics(pixels, tables.counts.photos);
   await run.finish('semantics', inputsHash, summary);
   return { inputsHash, partitions, semantics, summary, model };
 }
