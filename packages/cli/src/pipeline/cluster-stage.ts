@@ -160,7 +160,7 @@ async function cluster(
   const ownSeed = deriveSeed(seed, 'cluster');
   const fits = 4 * n * dim <= clustering.maxMiB * 2 ** 20;
   if (!fits && clustering.component === undefined && clustering.mode === 'default') {
-    const engine = await openClusteringEngine(clustering.engine);
+    const engine = await openClusteringEngine(clustering.engine, n * clustering.k * dim);
     return clusterStreamed(tables, n, {
       k: clustering.k,
       seed: ownSeed,
@@ -183,7 +183,7 @@ async function cluster(
     for (let i = 0; i < n; i += 1) assertInteger(`${where}: assignments[${i}]`, assignments[i]!, 0, k - 1);
     return { assignments: Int32Array.from(assignments), k, warnings: [] };
   }
-  const engine = await openClusteringEngine(clustering.engine);
+  const engine = await openClusteringEngine(clustering.engine, n * clustering.k * dim);
   const options: ClusterInstancesOptions = {
     dim,
     n,
