@@ -14,7 +14,13 @@ import { writeSyntheticDataset } from '@u2seg/datasets';
 
 const size = { height: 96, width: 128 };
 /** Small enough that 2,000 photos take minutes; what is kept per photo does not depend on it. */
-const settings = ['backbone.size=128', 'semantics.steps=40', 'semantics.maxGrid=16', 'clustering.k=30'];
+const settings = [
+  'backbone.size=128',
+  'proposals.method=maskcut',
+  'semantics.steps=40',
+  'semantics.maxGrid=16',
+  'clustering.k=30',
+];
 const counts = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [100, 500, 2000];
 const cli = fileURLToPath(new URL('../../../packages/cli/bin/u2seg.js', import.meta.url));
 

@@ -1,10 +1,11 @@
+import { U2SegError } from '@u2seg/core';
 import { Bfloat16Products } from './bfloat16-products.ts';
 import { FloatProducts, type ScoreProducts } from './score-products.ts';
 import { loadBlock, type PointSet } from './tfjs-block.ts';
 import { take, type TfModule } from './tfjs-module.ts';
 
 /** Points `auto` is tried on, each way twice; with fewer in all it is not worth trying. */
-const trialRows = 1024;
+export const trialRows = 1024;
 
 /**
  * The products to compute with: those asked for, or with `auto` the faster ones.
@@ -12,7 +13,7 @@ const trialRows = 1024;
  * @param middle - [D] the centre the points are moved to
  * @param centred - [K, D] centroids to try with
  * @param bias - [K]
- * @returns float32 wherever bfloat16 cannot be had
+ * @throws U2SegError `unavailable` if bfloat16 is asked for and the backend is not TensorFlow itself
  */
 export async function chooseProducts(
   tf: TfModule,
@@ -25,7 +26,14 @@ export async function chooseProducts(
   const float = new FloatProducts(tf, set.dim) as ScoreProducts<unknown>;
   if (precision === 'float32') return float;
   const short = Bfloat16Products.on(tf, set.dim) as ScoreProducts<unknown> | undefined;
-  if (short === undefined || precision === 'bfloat16') return short ?? float;
+  if (precision === 'bfloat16') {
+    if (short !== undefined) return short;
+    throw new U2SegError(
+      'unavailable',
+      'tfjsEngine: precision bfloat16 needs the backend of tfjs-node or tfjs-node-gpu, got another; auto and float32 run on all.',
+    );
+  }
+  if (short === undefined) return float;
   return (await isFaster(tf, set, middle, short, float, centred, bias)) ? short : float;
 }
 

@@ -22,11 +22,19 @@ export const tfjsEngineDefaults: Required<TfjsEngineOptions> = { rowsPerProduct:
  * (bfloat16, tf32) change the time and not the assignment.
  */
 export function tfjsEngine(tf: unknown, options: TfjsEngineOptions = {}): ClusteringEngine {
-  const settings = { ...tfjsEngineDefaults, ...options };
+  // What `auto` has found out once holds for the next points too, such as the batches of a large set.
+  const settings: { -readonly [K in keyof TfjsEngineOptions]-?: NonNullable<TfjsEngineOptions[K]> } = {
+    ...tfjsEngineDefaults,
+    ...options,
+  };
   return {
     name: 'tfjs',
     exact: true,
     load: (points, n, dim, metric, squaredNorms) =>
-      Promise.resolve(new TfjsPoints(tf as TfModule, { points, n, dim, metric, squaredNorms }, settings)),
+      Promise.resolve(
+        new TfjsPoints(tf as TfModule, { points, n, dim, metric, squaredNorms }, settings, (chosen) => {
+          settings.precision = chosen;
+        }),
+      ),
   };
 }

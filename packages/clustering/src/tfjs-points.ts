@@ -1,4 +1,4 @@
-import { chooseProducts } from './choose-products.ts';
+import { chooseProducts, trialRows } from './choose-products.ts';
 import type { LoadedPoints, NearestTwo } from './engine.ts';
 import { Nearness } from './nearness.ts';
 import { calibrationRows, FloatProducts, type CentroidRounding, type ScoreProducts } from './score-products.ts';
@@ -32,6 +32,7 @@ export class TfjsPoints implements LoadedPoints {
   readonly #tf: TfModule;
   readonly #set: PointSet;
   readonly #settings: Required<TfjsEngineOptions>;
+  readonly #onChosen: (precision: 'float32' | 'bfloat16') => void;
   readonly #centre: Float32Array;
   readonly #nearness: Nearness;
   #products: ScoreProducts<unknown> | undefined;
@@ -39,10 +40,17 @@ export class TfjsPoints implements LoadedPoints {
   /** [rows, K] of the lowest number, by the number of rows. */
   readonly #floors = new Map<number, TfTensor>();
 
-  constructor(tf: TfModule, set: PointSet, settings: Required<TfjsEngineOptions>) {
+  /** @param onChosen - told which products `auto` found the faster */
+  constructor(
+    tf: TfModule,
+    set: PointSet,
+    settings: Required<TfjsEngineOptions>,
+    onChosen: (precision: 'float32' | 'bfloat16') => void,
+  ) {
     this.#tf = tf;
     this.#set = set;
     this.#settings = settings;
+    this.#onChosen = onChosen;
     this.#nearness = new Nearness(set.points, set.dim, set.metric);
     this.#centre = meanOf(set.points, set.n, set.dim);
   }
@@ -108,6 +116,7 @@ export class TfjsPoints implements LoadedPoints {
     const [tf, set, centre] = [this.#tf, this.#set, this.#centre];
     const { rowsPerProduct, precision } = this.#settings;
     const products = await chooseProducts(tf, set, centre, precision, centred, bias);
+    if (precision === 'auto' && set.n >= trialRows) this.#onChosen(products.name);
     const blocks: Block[] = [];
     for (let from = 0; from < set.n; from += rowsPerProduct) {
       blocks.push(await loadBlock(tf, set, centre, products, from, Math.min(rowsPerProduct, set.n - from)));

@@ -64,6 +64,13 @@ describe('tfjsEngine on TensorFlow', async () => {
     },
   );
 
+  it('says so where bfloat16 is asked for and cannot be had', async () => {
+    const engine = tfjsEngine({ backend: () => ({}) }, { precision: 'bfloat16' });
+    await expect(kMeans(Float32Array.of(0, 1), { dim: 1, k: 2, engine })).rejects.toThrow(
+      /precision bfloat16 needs the backend of tfjs-node/u,
+    );
+  });
+
   it.skipIf(tf === undefined)('bounds the error of bfloat16 scores', async () => {
     const products = Bfloat16Products.on(tf!, 16)!;
     const rng = new SeededRng(9);
