@@ -130,6 +130,20 @@ describe('matrices read alone', () => {
   });
 });
 
+describe('a table two processes write at once', () => {
+  it('leaves what the other is writing, and drops what other inputs left half written', async () => {
+    const place = join(folder, 'shared');
+    const table = new PartitionedTable(place, instancesTable(3), 'dddddddddddd1');
+    await table.write(0, [instance(1)]);
+    const mine = (await readdir(place))[0]!;
+    const [writing, stale] = [`${mine}.77-abc.part`, mine.replace('dddddddddddd', 'eeeeeeeeeeee') + '.77-abc.part'];
+    await writeFile(join(place, writing), '');
+    await writeFile(join(place, stale), '');
+    await table.finish(1);
+    expect((await readdir(place)).sort()).toEqual(['manifest.json', mine, writing]);
+  });
+});
+
 describe('partitions', () => {
   const table = instancesTable(3);
 

@@ -161,7 +161,9 @@ export class PartitionedTable<Row> {
     }
     const kept = new Set(partitions.map(({ file }) => file));
     for (const name of await readdir(this.folder)) {
-      if (/^part-.*\.arrow/u.test(name) && !kept.has(name)) await rm(join(this.folder, name));
+      // What is being written, `part-….arrow.….part`, belongs to the same inputs: another process may be about to rename it.
+      const partition = /^(part-.*\.arrow)(\..*\.part)?$/u.exec(name)?.[1];
+      if (partition !== undefined && !kept.has(partition)) await rm(join(this.folder, name), { force: true });
     }
     const manifest: TableManifest = {
       table: this.#table.name,
