@@ -1,5 +1,6 @@
 /**
- * One normalized cut against numpy and scipy, interleaved in one run; and the dense CRF, whose peer is not to be had.
+ * One normalized cut against numpy and scipy, the dense CRF against pydensecrf where the peer's python has it, and a photo's
+ * masks against the steps of CutLER's script, interleaved in one run.
  *
  *   npm run -s build -w @u2seg/benchmarks && node benchmarks/dist/maskcut/run.js [photo.jpg] [rounds]
  *
@@ -12,7 +13,7 @@ import { decodeImage, resizePillow, writeSyntheticDataset } from '@u2seg/dataset
 import { OnnxGraphBuilder } from '@u2seg/interchange';
 import {
   affinityBits,
-  affinityFromEdges,
+  affinityFromUpperPanels,
   cutlerCrfKernels,
   DenseCrf,
   proposeMasks,
@@ -29,11 +30,10 @@ import { PeerProcess } from '../backbone/peer-process.ts';
 const grid = 60;
 const dim = 384;
 const tau = 0.15;
+/** Labels of STEGO's COCOStuff-27. */
+const labels = 27;
 const rounds = Number(process.argv[3] ?? 5);
 const folder = fileURLToPath(new URL('../../maskcut/', import.meta.url));
-
-/** Figures of pydensecrf, measured once on the idle machine: it is not on PyPI at the version used. */
-const measuredOnce = { crf2: [430, 620], crf27: [2200, 3300] } as const;
 
 interface Answer {
   readonly ms: number;
@@ -43,15 +43,21 @@ interface Answer {
 const features = groupedFeatures();
 const temporary = mkdtempSync(join(tmpdir(), 'u2seg-bench-'));
 try {
-  writeFileSync(join(temporary, 'features.f32'), new Uint8Array(features.data.buffer));
   const photo = await photoOf(process.argv[2]);
+  const mask = centralMask(photo);
+  const unary = noise(labels * photo.height * photo.width);
+  const files = { 'features.f32': features.data, 'photo.rgb': photo.data, 'mask.u8': mask, 'unary.f32': unary };
+  for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(files)) {
+    writeFileSync(join(temporary, name), new Uint8Array(buffer, byteOffset, byteLength));
+  }
   const edgesByRuntime = await runtimeAffinity();
+  const spec = { patches: grid * grid, dim, tau, height: photo.height, width: photo.width, labels };
   const started = await PeerProcess.start<Record<string, string>>(join(folder, 'peer.py'), [
-    join(temporary, 'features.f32'),
-    String(grid * grid),
-    String(dim),
-    String(tau),
+    temporary,
+    JSON.stringify(spec),
   ]);
+  const hasCrf = started !== undefined && started.hello['pydensecrf'] !== 'missing';
+  if (!hasCrf) console.error('the peer has no pydensecrf: the CRF and the photo are timed alone');
   const graph = affinityBits(features, tau);
   const times: Record<string, number[]> = {};
   const time = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
@@ -60,8 +66,14 @@ try {
     (times[name] ??= []).push(performance.now() - start);
     return result;
   };
-  const unary = noise(27 * photo.height * photo.width);
-  const mask = centralMask(photo);
+  const askPeer = async (command: string): Promise<number | null> => {
+    const answer = await started!.peer.ask<Answer>(command);
+    (times[`peer ${command}`] ??= []).push(answer.ms);
+    return answer.value;
+  };
+  const masks = { ours: 0, peer: 0 };
+  const area = { ours: 0, peer: 0 };
+  const labelSum = { ours: 0, peer: 0 };
   for (let round = 0; round <= rounds; round += 1) {
     await time('affinity, own kernel, 1 thread', () => affinityBits(features, tau));
     const built = await time('affinity, onnxruntime', edgesByRuntime);
@@ -70,29 +82,49 @@ try {
     await time('cut, affinity by onnxruntime', async () => secondEigenvector(await edgesByRuntime()));
     if (started !== undefined) {
       for (const command of ['affinity', 'eigh', 'eigsh', 'affinity+eigh', 'affinity+eigsh']) {
-        const answer = await started.peer.ask<Answer>(command);
-        (times[`peer ${command}`] ??= []).push(answer.ms);
-        if (answer.value !== null && Math.abs(answer.value - eigen.value) > 1e-8) {
-          throw new Error(`the eigenvalues differ: ${eigen.value} and ${answer.value}`);
+        const value = await askPeer(command);
+        if (value !== null && Math.abs(value - eigen.value) > 1e-8) {
+          throw new Error(`the eigenvalues differ: ${eigen.value} and ${value}`);
         }
       }
     }
     if (countBits(built) !== countBits(graph)) {
       console.error(`edges: ${countBits(graph)} by the own kernel, ${countBits(built)} by onnxruntime (pairs at tau)`);
     }
-    await time('CRF 2 labels, with the lattices, 1 thread', () => {
-      using crf = new DenseCrf(photo, cutlerCrfKernels);
-      return crf.refineMasks([mask]);
+    for (const threads of [1, 2] as const) {
+      const suffix = `with the lattices, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+      const [refined] = await time(`CRF 2 labels, ${suffix}`, () => {
+        using crf = new DenseCrf(photo, cutlerCrfKernels, { threads });
+        return crf.refineMasks([mask]);
+      });
+      await time(`CRF 4 masks of a photo, ${suffix}`, () => {
+        using crf = new DenseCrf(photo, cutlerCrfKernels, { threads });
+        return crf.refineMasks([mask, mask, mask, mask]);
+      });
+      const marginals = await time(`CRF ${labels} labels, ${suffix}`, () => {
+        using crf = new DenseCrf(photo, stegoCrfKernels, { threads });
+        return crf.infer(unary, { labels });
+      });
+      const proposals = await time(
+        `photo to finished masks without the backbone, ${threads === 1 ? '1 thread' : '2 threads'}`,
+        () => proposeMasks(photo, features, { crfThreads: threads }),
+      );
+      masks.ours = proposals.length;
+      area.ours = sum(refined!);
+      labelSum.ours = sum(marginals.labels);
+    }
+    const edges = await time('photo to finished masks, affinity by onnxruntime, 2 threads', async () => {
+      const built = await edgesByRuntime();
+      return proposeMasks(photo, features, { crfThreads: 2, graph: built });
     });
-    await time('CRF 4 masks of a photo, with the lattices, 1 thread', () => {
-      using crf = new DenseCrf(photo, cutlerCrfKernels);
-      return crf.refineMasks([mask, mask, mask, mask]);
-    });
-    await time('CRF 27 labels, with the lattices, 1 thread', () => {
-      using crf = new DenseCrf(photo, stegoCrfKernels);
-      return crf.infer(unary, { labels: 27 });
-    });
-    await time('photo to finished masks without the backbone, 1 thread', () => proposeMasks(photo, features));
+    masks.ours = edges.length;
+    if (hasCrf) {
+      area.peer = (await askPeer('crf2'))!;
+      labelSum.peer = (await askPeer(`crf${labels}`))!;
+      masks.peer = (await askPeer('photo'))!;
+      assertNear('area of the refined mask', area.ours, area.peer, 1e-3 * area.peer);
+      assertNear('sum of the labels', labelSum.ours, labelSum.peer, 1e-3 * labelSum.peer);
+    }
     // The first round pays for page faults and the compiler.
     if (round === 0) for (const name of Object.keys(times)) times[name] = [];
   }
@@ -118,15 +150,33 @@ try {
     ),
     'scipy.linalg.eigh over our eigenvector': ratio('peer eigh', 'second eigenvector, 1 thread'),
     'scipy.sparse.linalg.eigsh over our eigenvector': ratio('peer eigsh', 'second eigenvector, 1 thread'),
+    'pydensecrf over ours, 2 labels, 1 thread': ratio('peer crf2', 'CRF 2 labels, with the lattices, 1 thread'),
+    'pydensecrf over ours, 2 labels, 2 threads': ratio('peer crf2', 'CRF 2 labels, with the lattices, 2 threads'),
+    [`pydensecrf over ours, ${labels} labels, 1 thread`]: ratio(
+      `peer crf${labels}`,
+      `CRF ${labels} labels, with the lattices, 1 thread`,
+    ),
+    [`pydensecrf over ours, ${labels} labels, 2 threads`]: ratio(
+      `peer crf${labels}`,
+      `CRF ${labels} labels, with the lattices, 2 threads`,
+    ),
+    "CutLER's steps over ours, photo to masks, 1 thread": ratio(
+      'peer photo',
+      'photo to finished masks without the backbone, 1 thread',
+    ),
+    "CutLER's steps over ours, photo to masks, 2 threads": ratio(
+      'peer photo',
+      'photo to finished masks, affinity by onnxruntime, 2 threads',
+    ),
   };
   const summary = {
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, loadAverage: digits(loadavg()[0]!) },
     versions: { node: process.version, ...started?.hello },
     sizes: { patches: grid * grid, dim, crf: [photo.height, photo.width] },
     rounds,
+    masks: hasCrf ? masks : { ours: masks.ours },
     ms,
     ratios,
-    pydensecrfMeasuredOnceMs: measuredOnce,
   };
   writeFileSync(join(folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   console.table(ms);
@@ -135,14 +185,25 @@ try {
   rmSync(temporary, { recursive: true });
 }
 
-/** MatMul and Greater with bool output, rows normalized in the graph's input. */
+/**
+ * Products and Greater with bool output, rows normalized in the graph's input. In panels of rows against the patches from the
+ * first of them on, for the affinity is symmetric.
+ */
 async function runtimeAffinity(): Promise<() => Promise<AffinityGraph>> {
   const n = grid * grid;
+  const panelRows = 640;
   const builder = new OnnxGraphBuilder();
   const rows = builder.input('rows', 'float32', [n, dim]);
-  const columns = builder.node('Transpose', [rows], { perm: [1, 0] });
-  const above = builder.node('Greater', [builder.node('MatMul', [rows, columns]), builder.float(tau)]);
-  builder.output('edges', above, 'bool', [n, n]);
+  const firstRows: number[] = [];
+  for (let first = 0; first < n; first += panelRows) {
+    const end = Math.min(n, first + panelRows);
+    const part = (to: number): string =>
+      builder.node('Slice', [rows, builder.ints([first]), builder.ints([to]), builder.ints([0])]);
+    const products = builder.node('Gemm', [part(end), part(n)], { transB: 1 });
+    const above = builder.node('Greater', [products, builder.float(tau)]);
+    builder.output(`edges${firstRows.length}`, above, 'bool', [end - first, n - first]);
+    firstRows.push(first);
+  }
   const session = await createOnnxSession(builder.build());
   const unit = new Float32Array(n * dim);
   return async () => {
@@ -153,7 +214,8 @@ async function runtimeAffinity(): Promise<() => Promise<AffinityGraph>> {
       for (let k = 0; k < dim; k += 1) unit[i * dim + k] = features.data[i * dim + k]! / norm;
     }
     const outputs = await session.run({ rows: { data: unit, shape: [n, dim], type: 'float32' } });
-    return affinityFromEdges(Object.values(outputs)[0]!.data as Uint8Array, n, tau);
+    const panels = firstRows.map((firstRow, p) => ({ firstRow, edges: outputs[`edges${p}`]!.data as Uint8Array }));
+    return affinityFromUpperPanels(panels, n, tau);
   };
 }
 
@@ -195,6 +257,16 @@ function countBits(graph: AffinityGraph): number {
   let count = 0;
   for (let byte of graph.panels) for (; byte !== 0; byte &= byte - 1) count += 1;
   return count;
+}
+
+function sum(values: Uint8Array | Uint16Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+function assertNear(what: string, ours: number, peer: number, tolerance: number): void {
+  if (Math.abs(ours - peer) > tolerance) throw new Error(`the ${what} differs: ${ours} and ${peer}`);
 }
 
 function median(values: readonly number[]): number {

@@ -168,7 +168,7 @@ export function edges(
 }
 
 /** Copies the upper triangle onto the lower one, 8 x 8 bits at a time. */
-function mirror(bits: usize, rows: i32): void {
+export function mirror(bits: usize, rows: i32): void {
   const blocks = rows >> 3;
   for (let c = 0; c < blocks; c++) {
     for (let r = c; r < blocks; r++) {

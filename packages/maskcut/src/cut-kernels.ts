@@ -26,6 +26,7 @@ export interface CutKernels {
     bits: number,
   ): void;
   packBytes(edges: number, n: number, firstRow: number, countRows: number, rows: number, bits: number): void;
+  mirror(bits: number, rows: number): void;
   similarities(rows32: number, n: number, stride: number, firstRow: number, countRows: number, out: number): void;
   countEdges(bits: number, n: number, rows: number, free: number, counts: number): void;
   multiply(bits: number, n: number, rows: number, x: number, y: number, tables: number): void;

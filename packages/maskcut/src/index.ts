@@ -1,6 +1,7 @@
 export {
   affinityBits,
   affinityFromEdges,
+  affinityFromUpperPanels,
   cosineSimilarities,
   edgeCounts,
   hasEdge,

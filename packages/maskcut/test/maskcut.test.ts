@@ -2,6 +2,7 @@ import { decodeMask, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import {
   affinityBits,
   affinityFromEdges,
+  affinityFromUpperPanels,
   hasEdge,
   maskCut,
   maskCutReference,
@@ -103,6 +104,17 @@ describe('maskCut', () => {
     for (let i = 0; i < 144; i += 1) for (let j = 0; j < 144; j += 1) edges[i * 144 + j] = hasEdge(graph, i, j) ? 1 : 0;
     const packed = affinityFromEdges(edges, 144, 0.15);
     expect(packed.panels).toEqual(graph.panels);
+    const upper = [0, 64, 128].map((firstRow) => {
+      const width = 144 - firstRow;
+      const count = Math.min(64, width);
+      const panel = Uint8Array.from({ length: count * width }, (_, at) => {
+        const [i, j] = [Math.floor(at / width), at % width];
+        return edges[(firstRow + i) * 144 + firstRow + j]!;
+      });
+      return { firstRow, edges: panel };
+    });
+    expect(affinityFromUpperPanels(upper, 144, 0.15).panels).toEqual(graph.panels);
+    expect(() => affinityFromUpperPanels(upper.slice(1), 144, 0.15)).toThrow('must start at row 0');
     expect(maskCut(features, { graph: packed })).toEqual(maskCut(features));
     const matmul = (rows: Float32Array, n: number, dim: number): Float32Array => {
       const gram = new Float32Array(n * n);
