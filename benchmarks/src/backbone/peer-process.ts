@@ -16,8 +16,15 @@ export class PeerProcess {
    * peer cannot run.
    */
   static async start<T>(script: string, args: readonly string[]): Promise<{ peer: PeerProcess; hello: T } | undefined> {
-    const python = process.env['U2SEG_PEER_PYTHON'] ?? 'python3';
-    const child = spawn(python, [script, ...args], { stdio: 'pipe' });
+    return PeerProcess.startCommand<T>(process.env['U2SEG_PEER_PYTHON'] ?? 'python3', [script, ...args]);
+  }
+
+  /** The same with any command that answers lines. */
+  static async startCommand<T>(
+    command: string,
+    args: readonly string[],
+  ): Promise<{ peer: PeerProcess; hello: T } | undefined> {
+    const child = spawn(command, args, { stdio: 'pipe' });
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
     const failed = new Promise<undefined>((resolve) => {
@@ -30,7 +37,7 @@ export class PeerProcess {
     const peer = new PeerProcess(child);
     const hello = await Promise.race([peer.#lines.next(), failed]);
     if (hello === undefined || hello.done === true) {
-      console.error(`no peer: ${python}: ${errors.trim().split('\n').at(-1) ?? 'it ended'}`);
+      console.error(`no peer: ${command}: ${errors.trim().split('\n').at(-1) ?? 'it ended'}`);
       return undefined;
     }
     return { peer, hello: JSON.parse(hello.value) as T };
