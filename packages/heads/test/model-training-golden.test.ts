@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
-import { SeededRng } from '@u2seg/core';
+import { SeededRng, seededRng } from '@u2seg/core';
 import { golden } from '@u2seg/testing';
 import type { PanopticCascadeModel, TrainGradients } from '../src/detector/model.ts';
 import { toDisk } from '../src/detector/parameter-layout.ts';
@@ -45,10 +45,12 @@ const backend = (await availableBackends()).at(-1)!;
  * chaotic: five ways of rounding the same batch normalization put the backbone's gradient into two clusters 1 % apart,
  * by one ReLU on this or the other side of zero, and the heads' into none. (Plain JavaScript, which sums in float64,
  * lands in the reference's cluster: every gradient within 0.42 %.) So a single tensor of the backbone gets
- * 2 %, the median must keep the stated 1 %. The first two steps keep the stated 3e-4. At the third a proposal falls on the
- * other side of a threshold, with equal counts or not: measured in four ways of rounding, plain JavaScript's among them, the
- * last stage's box loss, which rests on 14 regions, is off by 10 %, other losses by 1e-3, the total by 9e-4; with the short
- * warm-up by 9 %, 4 % and 3.3e-3. That misses what the goldens state (3e-4; 3 % and 2e-3), and is compared loosely.
+ * 2 %, the median must keep the stated 1 %. The first two steps keep the stated 3e-4. At the
+ * third the recorded network is not stable: multiply every weight by 1 + eps u, u uniform in [-1, 1], and proposals fall on
+ * this or the other side of a threshold. Of ten such runs with eps 1e-7, a rounding of float32, and ten with 1e-6, the last
+ * stage's box loss, which rests on 14 regions, was 0.0575 in 12 and 0.0642, the golden's, in 8. So the third step of one run is
+ * compared loosely, and roundings must reach every loss of it within what the goldens state, the last stage's box loss within
+ * 2e-3 (of 40 one was within 9e-5 in all ten losses, and seven within 1.1e-3 in that one).
  */
 const tolerances = {
   step0: 1e-4,
@@ -59,7 +61,17 @@ const tolerances = {
   backboneGradient: 2e-2,
   norms: 1e-4,
   flippedNorms: 5e-3,
+  lastBox: 2e-3,
+  shortWarmup: 3e-2,
+  shortWarmupTotal: 2e-3,
 };
+/** Roundings of the weights tried until each loss was on the reference's side of every threshold. */
+const maxRoundings = 60;
+const lastBoxLoss = 'loss_box_reg_stage2';
+/** Relative size of a rounding: half the spacing of float32. */
+const rounding = 1e-7;
+/** Learning rates of `exact_warmup` stay below, the second of a short warm-up does not. */
+const shortWarmupLr = 1e-4;
 const gradientTolerance = (name: string): number =>
   name.startsWith('backbone.bottom_up') ? tolerances.backboneGradient : tolerances.gradient;
 
@@ -154,12 +166,8 @@ describe.skipIf(!present)(`golden model training on ${backend}`, () => {
     const expected = json[variant]!;
     let flipped = false;
     const run = freshModel();
-    const velocities = new Map<string, tf.Tensor>();
-    for (const [step, wanted] of expected.steps.entries()) {
-      const { losses, total, gradients, counts } = run.gradients(batch, {
-        rng: new SeededRng(step),
-        anchorLabels: labels(variant, step),
-      });
+    for (const { step, losses, total, counts } of clippedSgd(run, variant)) {
+      const wanted = expected.steps[step]!;
       const sampled = [...counts.sampledRegions, ...counts.foregroundRegions];
       flipped ||= step >= firstUnstableStep || sampled.join() !== [...wanted.n_sampled, ...wanted.n_fg].join();
       for (const [name, value] of Object.entries(wanted.losses)) {
@@ -168,36 +176,92 @@ describe.skipIf(!present)(`golden model training on ${backend}`, () => {
       }
       const rtol = flipped ? tolerances.flippedTotal : tolerances.exact;
       expect([total], `step ${step}`).toBeAllClose([wanted.total], { rtol });
-      for (const [name, variable] of run.parameters()) {
-        const gradient = gradients.get(name)!;
-        const decay = expected.weight_decay_per_param[name] ?? 0;
-        const clip = Math.min(1, clipNorm / (l2(gradient.dataSync()) + 1e-6));
-        const velocity = tf.tidy(() => {
-          const decayed = tf.add(tf.mul(gradient, clip), tf.mul(variable, decay));
-          const before = velocities.get(name);
-          return before === undefined ? decayed : tf.add(tf.mul(before, momentum), decayed);
-        });
-        velocities.get(name)?.dispose();
-        velocities.set(name, velocity);
-        const moved = tf.tidy(() => tf.sub(variable, tf.mul(velocity, wanted.lr)));
-        variable.assign(moved);
-        moved.dispose();
-        gradient.dispose();
-      }
       // one step moves a parameter by 1e-5 at most, so what is compared is how far it moved
       if (step === 0) compareMoves(run, `${variant}.param_after_step1.`, tolerances.backboneGradient);
     }
     compareMoves(run, `${variant}.param_after_3_steps.`, flipped ? 0.25 : tolerances.backboneGradient);
-    const norm = (name: string): number => l2(run.store.get(name).dataSync());
-    const checks = { ...expected.param_l2_after_3_steps, ...expected.bn_running_l2_after_3_steps };
-    const names = Object.keys(checks);
-    expect(names.map(norm)).toBeAllClose(
-      names.map((name) => checks[name]!),
-      { rtol: flipped ? tolerances.flippedNorms : tolerances.norms },
-    );
-    for (const velocity of velocities.values()) velocity.dispose();
+    expect(normsOf(run, variant)).toBeAllClose(wantedNorms(variant), {
+      rtol: flipped ? tolerances.flippedNorms : tolerances.norms,
+    });
     run.dispose();
   });
+
+  it.each(variants)('golden %s: roundings of the weights reach every loss of the third step', (variant) => {
+    const wanted = json[variant]!.steps[firstUnstableStep]!;
+    const short = wanted.lr > shortWarmupLr;
+    const stated = (name: string): number => {
+      if (short) return name === 'total' ? tolerances.shortWarmupTotal : tolerances.shortWarmup;
+      return name === lastBoxLoss ? tolerances.lastBox : tolerances.exact;
+    };
+    const missing = new Map([...Object.entries(wanted.losses), ['total', wanted.total] as const]);
+    for (let attempt = 0; attempt < maxRoundings && missing.size > 0; attempt += 1) {
+      const run = freshModel();
+      if (attempt > 0) roundWeights(run, attempt);
+      for (const { step, losses, total } of clippedSgd(run, variant)) {
+        if (step !== firstUnstableStep) continue;
+        for (const [name, value] of missing) {
+          const got = name === 'total' ? total : losses[name]!;
+          if (Math.abs(got / value - 1) <= stated(name)) missing.delete(name);
+        }
+      }
+      run.dispose();
+    }
+    expect([...missing.keys()], `losses no rounding of ${maxRoundings} reaches`).toEqual([]);
+  });
+
+  /** Steps as the reference takes them: each gradient clipped to norm 1, weight decay, momentum. */
+  function* clippedSgd(
+    run: PanopticCascadeModel,
+    variant: string,
+  ): Generator<Pick<TrainGradients, 'losses' | 'total' | 'counts'> & { step: number }> {
+    const expected = json[variant]!;
+    const velocities = new Map<string, tf.Tensor>();
+    try {
+      for (const [step, { lr }] of expected.steps.entries()) {
+        const { losses, total, gradients, counts } = run.gradients(batch, {
+          rng: new SeededRng(step),
+          anchorLabels: labels(variant, step),
+        });
+        for (const [name, variable] of run.parameters()) {
+          const gradient = gradients.get(name)!;
+          const decay = expected.weight_decay_per_param[name] ?? 0;
+          const clip = Math.min(1, clipNorm / (l2(gradient.dataSync()) + 1e-6));
+          const velocity = tf.tidy(() => {
+            const decayed = tf.add(tf.mul(gradient, clip), tf.mul(variable, decay));
+            const before = velocities.get(name);
+            return before === undefined ? decayed : tf.add(tf.mul(before, momentum), decayed);
+          });
+          velocities.get(name)?.dispose();
+          velocities.set(name, velocity);
+          const moved = tf.tidy(() => tf.sub(variable, tf.mul(velocity, lr)));
+          variable.assign(moved);
+          tf.dispose([moved, gradient]);
+        }
+        yield { step, losses, total, counts };
+      }
+    } finally {
+      for (const velocity of velocities.values()) velocity.dispose();
+    }
+  }
+
+  /** Multiplies every weight by 1 + u, |u| at most the rounding of a float32. */
+  const roundWeights = (run: PanopticCascadeModel, seed: number): void => {
+    const rng = seededRng(seed);
+    for (const [, variable] of run.parameters()) {
+      const rounded = (variable.dataSync() as Float32Array).map((value) => value * (1 + rounding * (2 * rng() - 1)));
+      const tensor = tf.tensor(rounded, variable.shape);
+      variable.assign(tensor);
+      tensor.dispose();
+    }
+  };
+
+  const checks = (variant: string): Readonly<Record<string, number>> => ({
+    ...json[variant]!.param_l2_after_3_steps,
+    ...json[variant]!.bn_running_l2_after_3_steps,
+  });
+  const wantedNorms = (variant: string): number[] => Object.values(checks(variant));
+  const normsOf = (run: PanopticCascadeModel, variant: string): number[] =>
+    Object.keys(checks(variant)).map((name) => l2(run.store.get(name).dataSync()));
 
   const compareMoves = (run: PanopticCascadeModel, prefix: string, rtol: number): void => {
     const keys = [...tensors!.keys()].filter((key) => key.startsWith(prefix));
