@@ -55,7 +55,7 @@ const methods: Readonly<Record<string, Propose>> = {
   'maskcut-reference, N 3, tau 0.15': (image, features) => reference(image, features, 0.15),
   'maskcut, N 3, tau 0.15': (image, features) => proposeMasks(image, features, { tau: 0.15, maxMasks: 3 }),
   'maskcut, N 8, tau 0.3': (image, features) => proposeMasks(image, features, { tau: 0.3, maxMasks: 8 }),
-  // does not depend on the backbone but for a tenth of its merge cost, and takes as long as the others together
+  // depends on the backbone little but through the cuts, which it is not given here
   ...(process.env['U2SEG_OBJECTS'] === '1'
     ? { 'objects, 100': (image, features) => proposeObjects(image, features) }
     : {}),

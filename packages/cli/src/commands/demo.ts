@@ -17,9 +17,9 @@ const demoSettings: readonly string[] = [
   'backbone.size=256',
   'clustering.k=16',
   'semantics.steps=300',
-  'train.iterations=250',
-  'rounds.count=1',
-  'rounds.iterations=80',
+  // About as many as a scene has things; more would make things of its stuff.
+  'merge.maxInstances=3',
+  'train.iterations=600',
 ];
 
 export function registerDemo(program: Command, context: CommandContext): void {
