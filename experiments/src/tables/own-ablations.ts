@@ -83,7 +83,7 @@ function ablation(
   };
 }
 
-const maskCut: readonly string[] = ['proposals.method=maskcut'];
+const maskCut: readonly string[] = ['proposals.method=maskcut', 'merge.maxInstances=12'];
 
 export const ownAblations: readonly Experiment[] = [
   ablation('backbone', 'Backbone', 'What do better features give?', network, {

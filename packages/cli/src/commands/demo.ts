@@ -17,8 +17,6 @@ const demoSettings: readonly string[] = [
   'backbone.size=256',
   'clustering.k=16',
   'semantics.steps=300',
-  // About as many as a scene has things; more would make things of its stuff.
-  'merge.maxInstances=3',
   'train.iterations=600',
 ];
 

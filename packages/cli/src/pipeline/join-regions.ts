@@ -1,7 +1,7 @@
 import { rleIou, type MaskProposal, type Segment } from '@u2seg/core';
 
 export interface JoinRegionsOptions {
-  /** Least IoU of a region with one of the detections it may be named after. */
+  /** Least IoU of a region with the detection it is named after; at 0 a pixel is enough. */
   readonly minIou?: number;
   /** IoU from which a region takes a detection's place. */
   readonly sameIou?: number;
@@ -11,11 +11,11 @@ export interface JoinRegionsOptions {
   readonly detectionWeight?: number;
 }
 
-/** Chosen by hand. */
+/** Chosen by hand, so that a network that has hardly learned does not spoil the order of the regions. */
 export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
-  minIou: 0.1,
+  minIou: 0,
   sameIou: 0.5,
-  withoutAgreement: 0.5,
+  withoutAgreement: 2,
   detectionWeight: 0.5,
 };
 
@@ -24,7 +24,7 @@ export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
  * judges the regions, as R-CNN did.
  *
  * 1. a region's score is lowered where no detection agrees with it, by the best IoU times score among them;
- * 2. it gets the cluster of the detection it overlaps most; one that overlaps none by `minIou` is left out;
+ * 2. it gets the cluster of the detection it overlaps most; one that overlaps none, or none by `minIou`, is left out;
  * 3. a detection stays, with its own mask and `detectionWeight` times its score, where no region overlaps it by `sameIou`.
  *
  * @returns by falling score, regions first among equals

@@ -33,7 +33,7 @@ const tiny: PipelineConfig = {
   merge: {
     order: 'bbox-area',
     minScore: 0,
-    maxInstances: 6,
+    maxInstances: 3,
     minArea: 64,
     maxOverlapRatio: 0.9,
     maxStuffCoveredRatio: 0.7,
