@@ -12,7 +12,7 @@ export interface TfjsEngineOptions {
   readonly precision?: 'auto' | 'float32' | 'bfloat16';
 }
 
-export const tfjsEngineDefaults: Required<TfjsEngineOptions> = { rowsPerProduct: 4096, precision: 'auto' };
+export const tfjsEngineDefaults: Required<TfjsEngineOptions> = { rowsPerProduct: 4096, precision: 'float32' };
 
 /**
  * TensorFlow.js on whatever backend is current: native CPU, GPU, wasm.
