@@ -6,13 +6,11 @@
  * Result: `experiments/embedded-backbone/summary.json`.
  */
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
 import { createEmbeddedBackbone } from '@u2seg/backbone';
-import { rleArea, rleBbox, type Backbone, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
-import { decodeImage, openCocoPanoptic, resizePillow, resizePillowGray } from '@u2seg/datasets';
-import { writeFileAtomic } from '@u2seg/interchange';
+import { writeFileAtomic, type Backbone, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { decodeImage, resizePillow, resizePillowGray } from '@u2seg/datasets';
 import { maskCutReference, proposeMasks, proposeObjects, referenceAnnotations } from '@u2seg/maskcut';
-import { CocoAccumulator, detectionsFrom, groundTruthFrom } from '@u2seg/metrics';
+import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco-mini-photos.ts';
 
 /** Side of the square the photos are resized to, in pixels. */
 const side = 320;
@@ -76,8 +74,6 @@ function reference(image: RgbImage, features: PatchFeatures, tau: number): reado
   );
 }
 
-const object = [{ id: 1, name: 'object' }];
-
 /** One row: all photos, and the two halves by position (settings were looked at on the even half). */
 interface Row {
   readonly backbone: string;
@@ -85,58 +81,34 @@ interface Row {
   readonly masksPerPhoto: number;
   /** Time of cut and CRF over that of the first method. */
   timeRatio: number;
-  readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly scores: HalvedNumbers;
 }
 
 async function run(data: string, say: (line: string) => void): Promise<Row[]> {
-  const dataset = await openCocoPanoptic({
-    name: 'coco-mini',
-    split: 'train',
-    annotations: join(data, 'coco-mini/annotations/panoptic.json'),
-    panopticFolder: join(data, 'coco-mini/annotations/panoptic'),
-    imageFolder: join(data, 'coco-mini/images'),
-  });
+  const dataset = await openCocoMini(data);
   const rows: Row[] = [];
   for (const backbone of [plainColours(), createEmbeddedBackbone()]) {
     const state = Object.entries(methods).map(([method, propose]) => ({
       method,
       propose,
-      masks: 0,
       milliseconds: 0,
-      accumulators: Array.from({ length: 3 }, () => new CocoAccumulator({ iouType: 'segm' })),
+      scores: new HalvedScores(),
     }));
     for (const [i, listed] of dataset.images.entries()) {
-      const { segments, height, width } = await dataset.load(listed);
+      const { truth } = thingsOf(i, listed.id, await dataset.load(listed));
       const image = await decodeImage(listed.path);
       const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
-      const things = segments.flatMap(({ isThing, isCrowd, mask }) =>
-        isThing && mask !== undefined
-          ? [{ imageId: i, categoryId: 1, mask, bboxXywh: rleBbox(mask), area: rleArea(mask), crowd: isCrowd }]
-          : [],
-      );
-      const truth = groundTruthFrom([{ id: i, height, width, fileName: listed.id }], object, things);
       for (const one of state) {
         const started = performance.now();
         const found = one.propose(image, features);
         one.milliseconds += performance.now() - started;
-        one.masks += found.length;
-        const detections = detectionsFrom(
-          truth,
-          found.map(({ mask, bboxXywh, score }) => ({ imageId: i, categoryId: 1, mask, bboxXywh, score })),
-        );
-        one.accumulators[0]!.update(truth, detections);
-        one.accumulators[1 + (i % 2)]!.update(truth, detections);
+        one.scores.update(i, truth, found);
       }
     }
-    for (const { method, masks, milliseconds, accumulators } of state) {
-      const scores = Object.fromEntries(
-        ['all', 'even', 'odd'].map((half, at) => {
-          const { ap, ap50, ap75, arThird } = accumulators[at]!.compute().stats;
-          const percent = (value: number): number => Number((100 * value).toFixed(2));
-          return [half, { ap: percent(ap), ap50: percent(ap50), ap75: percent(ap75), ar100: percent(arThird) }];
-        }),
-      );
-      const masksPerPhoto = Number((masks / dataset.images.length).toFixed(2));
+    for (const one of state) {
+      const { method, milliseconds } = one;
+      const { masksPerPhoto } = one.scores;
+      const scores = one.scores.compute({ bySize: false });
       const timeRatio = Number((milliseconds / state[0]!.milliseconds).toFixed(2));
       rows.push({ backbone: backbone.info.name, method, masksPerPhoto, timeRatio, scores });
       say(`${backbone.info.name}, ${method}: ${JSON.stringify(scores['all'])}`);

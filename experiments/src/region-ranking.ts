@@ -6,10 +6,9 @@
  * Result: `experiments/region-ranking/summary.json`.
  */
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
 import { createEmbeddedBackbone } from '@u2seg/backbone';
-import { rleArea, rleBbox, rleIou, writeFileAtomic, type MaskProposal, type RgbImage } from '@u2seg/core';
-import { decodeImage, openCocoPanoptic, resizePillow } from '@u2seg/datasets';
+import { rleIou, writeFileAtomic, type MaskProposal, type RgbImage } from '@u2seg/core';
+import { decodeImage, resizePillow } from '@u2seg/datasets';
 import {
   defaultObjectScore,
   proposeMasks,
@@ -18,7 +17,7 @@ import {
   type ObjectEvidence,
   type ProposeObjectsOptions,
 } from '@u2seg/maskcut';
-import { CocoAccumulator, detectionsFrom, groundTruthFrom } from '@u2seg/metrics';
+import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco-mini-photos.ts';
 
 /** Side of the square the photos are resized to for the backbone, in pixels. */
 const side = 320;
@@ -39,36 +38,7 @@ interface Row {
   readonly masks: string;
   readonly ranking: string;
   readonly masksPerPhoto: number;
-  readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
-}
-
-class Scores {
-  #masks = 0;
-  #photos = 0;
-  readonly #accumulators = Array.from({ length: 3 }, () => new CocoAccumulator({ iouType: 'segm' }));
-
-  update(i: number, truth: ReturnType<typeof groundTruthFrom>, found: readonly MaskProposal[]): void {
-    const detections = detectionsFrom(
-      truth,
-      found.map(({ mask, bboxXywh, score }) => ({ imageId: i, categoryId: 1, mask, bboxXywh, score })),
-    );
-    this.#accumulators[0]!.update(truth, detections);
-    this.#accumulators[1 + (i % 2)]!.update(truth, detections);
-    this.#masks += found.length;
-    this.#photos += 1;
-  }
-
-  row(masks: string, ranking: string): Row {
-    const percent = (value: number | null): number => Number((100 * (value ?? Number.NaN)).toFixed(2));
-    const scores = Object.fromEntries(
-      ['all', 'even', 'odd'].map((half, at) => {
-        const { ap, ap50, ap75, arThird, arSmall, arMedium, arLarge } = this.#accumulators[at]!.compute().stats;
-        const values = { ap, ap50, ap75, ar100: arThird, arSmall, arMedium, arLarge };
-        return [half, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, percent(value)]))];
-      }),
-    );
-    return { masks, ranking, masksPerPhoto: Number((this.#masks / this.#photos).toFixed(2)), scores };
-  }
+  readonly scores: HalvedNumbers;
 }
 
 /** The same masks, ranked by the ground truth: what a perfect ranking would give. */
@@ -80,32 +50,19 @@ function rankedByTruth(found: readonly MaskProposal[], truth: readonly MaskPropo
 }
 
 async function run(data: string, say: (line: string) => void): Promise<Row[]> {
-  const dataset = await openCocoPanoptic({
-    name: 'coco-mini',
-    split: 'train',
-    annotations: join(data, 'coco-mini/annotations/panoptic.json'),
-    panopticFolder: join(data, 'coco-mini/annotations/panoptic'),
-    imageFolder: join(data, 'coco-mini/images'),
-  });
+  const dataset = await openCocoMini(data);
   const backbone = createEmbeddedBackbone();
-  const scores = new Map<string, Scores>();
-  const scoresOf = (masks: string, ranking: string): Scores => {
+  const scores = new Map<string, HalvedScores>();
+  const scoresOf = (masks: string, ranking: string): HalvedScores => {
     const key = `${masks}|${ranking}`;
-    const known = scores.get(key) ?? new Scores();
+    const known = scores.get(key) ?? new HalvedScores();
     scores.set(key, known);
     return known;
   };
   for (const [i, listed] of dataset.images.entries()) {
-    const { segments, height, width } = await dataset.load(listed);
+    const { truth, wanted } = thingsOf(i, listed.id, await dataset.load(listed));
     const image: RgbImage = await decodeImage(listed.path);
     const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
-    const things = segments.flatMap(({ isThing, isCrowd, mask }) =>
-      isThing && mask !== undefined
-        ? [{ imageId: i, categoryId: 1, mask, bboxXywh: rleBbox(mask), area: rleArea(mask), crowd: isCrowd }]
-        : [],
-    );
-    const truth = groundTruthFrom([{ id: i, height, width, fileName: listed.id }], [{ id: 1, name: 'object' }], things);
-    const wanted = things.filter(({ crowd }) => !crowd).map(({ mask }) => mask);
     const cuts = proposeMasks(image, features, {
       tau: 0.3,
       maxMasks: 8,
@@ -123,7 +80,7 @@ async function run(data: string, say: (line: string) => void): Promise<Row[]> {
   }
   return [...scores].map(([key, value]) => {
     const [masks, ranking] = key.split('|') as [string, string];
-    return value.row(masks, ranking);
+    return { masks, ranking, masksPerPhoto: value.masksPerPhoto, scores: value.compute({ bySize: true }) };
   });
 }
 
