@@ -10,6 +10,7 @@ import { loadTfBackend } from '../src/tf/load-backend.ts';
 import { sigmoidCrossEntropySum, smoothL1Sum, softmaxCrossEntropySum } from '../src/tf/loss-terms.ts';
 import { stemMaxPool, subsampleByTwo } from '../src/tf/pooling.ts';
 import { portableBilinear, resizeBilinear, upsampleNearestByTwo } from '../src/tf/resize.ts';
+import { mapRows } from '../src/tf/roi-batch.ts';
 import { portableRoiAlign } from '../src/tf/roi-align-portable.ts';
 import { roiAlign, roiAlignKernels } from '../src/tf/roi-align.ts';
 import { availableBackends } from './backends.ts';
@@ -57,6 +58,7 @@ const rois = {
   boxesXyxy: Float32Array.from([3, 2, 40, 30, -6, -6, 20, 70, 50, 10, 52, 60, 8, 8, 8, 8, 0, 0, 64, 64, 33, 5, 61, 19]),
   images: Int32Array.from([0, 1, 0, 1, 1, 0]),
 };
+const onLevels = { ...rois, levels: Int32Array.from([0, 1, 0, 0, 1, 1]) };
 
 describe.each(backends)('kernels on %s', (backend) => {
   beforeAll(async () => {
@@ -184,14 +186,14 @@ describe.each(backends)('kernels on %s', (backend) => {
       const resized = values(resizeBilinear(x, 18, 24));
       expect(resized).toBeAllClose(values(portableBilinear.forward(x, 18, 24)), { ofMax: 1e-6 });
       for (const samplingRatio of [0, 2]) {
-        const options = { outputSize: 7, spatialScale: 0.25, samplingRatio };
-        const maps = map(16, 16, 3);
+        const options = { outputSize: 7, samplingRatio };
+        const maps = mapRows([map(16, 16, 3), map(8, 10, 3, 2)], [0.25, 0.125]);
         const kernels = roiAlignKernels();
-        const pooled = portableRoiAlign.forward(maps, rois, options);
-        expect(values(kernels.forward(maps, rois, options))).toBeAllClose(values(pooled), { atol: 5e-6 });
+        const pooled = portableRoiAlign.forward(maps, onLevels, options);
+        expect(values(kernels.forward(maps, onLevels, options))).toBeAllClose(values(pooled), { atol: 5e-6 });
         const dPooled = random(pooled.shape, 7) as tf.Tensor4D;
-        expect(values(kernels.backward(dPooled, maps.shape, rois, options))).toBeAllClose(
-          values(portableRoiAlign.backward(dPooled, maps.shape, rois, options)),
+        expect(values(kernels.backward(dPooled, maps.levels, onLevels, options))).toBeAllClose(
+          values(portableRoiAlign.backward(dPooled, maps.levels, onLevels, options)),
           { ofMax: 5e-6 },
         );
       }
@@ -204,9 +206,10 @@ describe.each(backends)('kernels on %s', (backend) => {
       const count = 200;
       const boxesXyxy = Float32Array.from({ length: 4 * count }, (_, i) => (i % 4 < 2 ? 30 * rng() : 40 + 20 * rng()));
       const many = { boxesXyxy, images: new Int32Array(count) };
-      const options = { outputSize: 7, spatialScale: 0.25, samplingRatio: 0 };
+      const options = { outputSize: 7, samplingRatio: 0 };
       const dy = random([count, 7, 7, 16], 4) as tf.Tensor4D;
-      const once = (): Float32Array => values(roiAlignKernels().backward(dy, [1, 16, 16, 16], many, options));
+      const { levels } = mapRows([tf.zeros([1, 16, 16, 16])], [0.25]);
+      const once = (): Float32Array => values(roiAlignKernels().backward(dy, levels, many, options));
       const first = once();
       for (let k = 0; k < 3; k += 1) expect(once()).toEqual(first);
     });

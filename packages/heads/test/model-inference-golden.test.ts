@@ -5,6 +5,7 @@ import { golden, type GoldenTensor } from '@u2seg/testing';
 import { resnet } from '../src/detector/resnet.ts';
 import { featurePyramid, type Pyramid } from '../src/detector/fpn.ts';
 import { selectDetections } from '../src/detector/detections.ts';
+import { regionMaps } from '../src/detector/roi-pooler.ts';
 import { averageProbabilities, predictMasks, runBoxStages } from '../src/detector/inference.ts';
 import type { ForwardPass } from '../src/detector/layers.ts';
 import type { PanopticCascadeModel } from '../src/detector/model.ts';
@@ -111,6 +112,7 @@ describe.skipIf(folder === undefined)(`golden model inference on ${backend}`, ()
     const size = readPng(folder!.file(`${name}_resized.png`));
     tf.tidy(() => {
       const pyramid = levels.map((level) => channelsLast(expected.get(`fpn.${level}`)!)) as unknown as Pyramid;
+      const maps = regionMaps(pyramid);
       const stages = model.config.roi.stages.length;
       for (let stage = 0; stage < stages; stage += 1) {
         const boxes = floats(`roi.stage${stage}.proposals`);
@@ -118,11 +120,11 @@ describe.skipIf(folder === undefined)(`golden model inference on ${backend}`, ()
         const pooledFirst = expected.get(pooledKey);
         if (pooledFirst !== undefined) {
           const rows = pooledFirst.shape[0]!;
-          const pooled = poolForBoxes(model.config, pyramid, [boxes.subarray(0, 4 * rows)]);
+          const pooled = poolForBoxes(model.config, maps, [boxes.subarray(0, 4 * rows)]);
           expect(planar(pooled), pooledKey).toBeAllClose(floats(pooledKey), { ofMax: 2e-5 });
         }
       }
-      const traces = runBoxStages(pass, model.config, pyramid, floats('roi.stage0.proposals'), size);
+      const traces = runBoxStages(pass, model.config, maps, floats('roi.stage0.proposals'), size);
       for (const [stage, trace] of traces.entries()) {
         const key = `roi.stage${stage}.`;
         expect(trace.boxes, `${key}proposals`).toBeAllClose(floats(`${key}proposals`), { atol: 5e-3 });
@@ -139,7 +141,7 @@ describe.skipIf(folder === undefined)(`golden model inference on ${backend}`, ()
       expect([...found.rows]).toEqual([...expected.get('det.kept_proposal_index')!.data]);
       expect(found.scores).toBeAllClose(floats('det.scores'), { atol: 1e-6 });
       expect(found.boxes).toBeAllClose(floats('det.boxes'), { atol: 1e-4 });
-      const masked = predictMasks(pass, model.config, pyramid, found);
+      const masked = predictMasks(pass, model.config, maps, found);
       expect(masked.maskProbabilities).toBeAllClose(floats('det.mask_probs28'), { atol: 1e-4 });
     });
   });

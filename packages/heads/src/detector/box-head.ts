@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { scaleGradient } from '../tf/activation.ts';
 import type { BoxArray } from '../boxes/box-array.ts';
+import type { MapRows } from '../tf/roi-batch.ts';
 import type { DetectorConfig } from './config.ts';
-import type { Pyramid } from './fpn.ts';
 import { convLayer, linearLayer, type ForwardPass } from './layers.ts';
 import { roiStageNames } from './parameter-specs.ts';
 import { poolPyramid } from './roi-pooler.ts';
@@ -16,9 +16,9 @@ export interface BoxPredictions {
 }
 
 /** Pools regions from p2 to p5 for a box stage: [R, poolSize, poolSize, C]. */
-export function poolForBoxes(config: DetectorConfig, pyramid: Pyramid, boxes: readonly BoxArray[]): tf.Tensor4D {
+export function poolForBoxes(config: DetectorConfig, maps: MapRows, boxes: readonly BoxArray[]): tf.Tensor4D {
   const { poolSize, samplingRatio } = config.boxHead;
-  return poolPyramid(pyramid.slice(0, 4), boxes, { outputSize: poolSize, samplingRatio });
+  return poolPyramid(maps, boxes, { outputSize: poolSize, samplingRatio });
 }
 
 /**

@@ -1,11 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { clipBoxes, nonemptyBoxes, takeBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { applyDeltas, type DeltaWeights } from '../boxes/box-transform.ts';
+import type { MapRows } from '../tf/roi-batch.ts';
 import { boxStageLosses } from './box-losses.ts';
 import { boxStage, poolForBoxes } from './box-head.ts';
 import type { DetectorConfig, RoiConfig } from './config.ts';
 import { dropLossWeights } from './drop-loss.ts';
-import type { Pyramid } from './fpn.ts';
 import type { ForwardPass } from './layers.ts';
 import { labelRegions, type LabelledRegions } from './roi-targets.ts';
 import type { TrainSample } from './train-sample.ts';
@@ -20,7 +20,7 @@ import type { TrainSample } from './train-sample.ts';
 export function cascadeLosses(
   pass: ForwardPass,
   config: DetectorConfig,
-  pyramid: Pyramid,
+  maps: MapRows,
   samples: readonly TrainSample[],
   first: readonly LabelledRegions[],
 ): Record<string, tf.Scalar> {
@@ -30,7 +30,7 @@ export function cascadeLosses(
   for (const [stage, { deltaWeights }] of roi.stages.entries()) {
     const pooled = poolForBoxes(
       config,
-      pyramid,
+      maps,
       regions.map((image) => image.boxes),
     );
     const predictions = boxStage(pass, config, stage, pooled);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { clipBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { applyDeltas } from '../boxes/box-transform.ts';
+import type { MapRows } from '../tf/roi-batch.ts';
 import { withinScope } from '../tf/within-scope.ts';
 import { boxStage, poolForBoxes } from './box-head.ts';
 import type { DetectorConfig } from './config.ts';
@@ -43,7 +44,7 @@ export interface StageTrace {
 export function runBoxStages(
   pass: ForwardPass,
   config: DetectorConfig,
-  pyramid: Pyramid,
+  maps: MapRows,
   proposals: BoxArray,
   size: ImageSize,
 ): StageTrace[] {
@@ -51,7 +52,7 @@ export function runBoxStages(
   let boxes = proposals;
   for (const [stage, { deltaWeights }] of config.roi.stages.entries()) {
     const trace = withinScope((): StageTrace => {
-      const { logits, deltas } = boxStage(pass, config, stage, poolForBoxes(config, pyramid, [boxes]));
+      const { logits, deltas } = boxStage(pass, config, stage, poolForBoxes(config, maps, [boxes]));
       const shifts = deltas.dataSync() as Float32Array;
       return {
         boxes,
@@ -87,13 +88,13 @@ export interface MaskedDetections extends Detections {
 export function predictMasks(
   pass: ForwardPass,
   config: DetectorConfig,
-  pyramid: Pyramid,
+  maps: MapRows,
   detections: Detections,
 ): MaskedDetections {
   const maskSize = 2 * config.maskHead.poolSize;
   if (detections.scores.length === 0) return { ...detections, maskProbabilities: new Float32Array(0), maskSize };
   const maskProbabilities = withinScope(() => {
-    const pooled = poolForMasks(config, pyramid, [detections.boxes]);
+    const pooled = poolForMasks(config, maps, [detections.boxes]);
     return tf.sigmoid(maskLogits(pass, config, pooled, detections.classes)).dataSync() as Float32Array;
   });
   return { ...detections, maskProbabilities, maskSize };
@@ -103,11 +104,11 @@ export function predictMasks(
 export function detect(
   pass: ForwardPass,
   config: DetectorConfig,
-  pyramid: Pyramid,
+  maps: MapRows,
   proposals: Proposals,
   size: ImageSize,
 ): MaskedDetections {
-  const traces = runBoxStages(pass, config, pyramid, proposals.boxes, size);
+  const traces = runBoxStages(pass, config, maps, proposals.boxes, size);
   const found = selectDetections(traces.at(-1)!.refined, averageProbabilities(traces), size, config.roi);
-  return predictMasks(pass, config, pyramid, found);
+  return predictMasks(pass, config, maps, found);
 }

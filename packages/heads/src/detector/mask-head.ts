@@ -3,15 +3,15 @@ import type { BoxArray } from '../boxes/box-array.ts';
 import { relu } from '../tf/activation.ts';
 import { gatherRows } from '../tf/gather-rows.ts';
 import { matrixProduct } from '../tf/matrix-product.ts';
+import type { MapRows } from '../tf/roi-batch.ts';
 import type { DetectorConfig } from './config.ts';
-import type { Pyramid } from './fpn.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
 import { poolPyramid } from './roi-pooler.ts';
 
 /** Pools regions from p2 to p5 for the mask head: [R, poolSize, poolSize, C]. */
-export function poolForMasks(config: DetectorConfig, pyramid: Pyramid, boxes: readonly BoxArray[]): tf.Tensor4D {
+export function poolForMasks(config: DetectorConfig, maps: MapRows, boxes: readonly BoxArray[]): tf.Tensor4D {
   const { poolSize, samplingRatio } = config.maskHead;
-  return poolPyramid(pyramid.slice(0, 4), boxes, { outputSize: poolSize, samplingRatio });
+  return poolPyramid(maps, boxes, { outputSize: poolSize, samplingRatio });
 }
 
 /**

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { cropAndResizeMasks } from '../boxes/bit-masks.ts';
 import { sigmoidCrossEntropySum } from '../tf/loss-terms.ts';
+import type { MapRows } from '../tf/roi-batch.ts';
 import type { DetectorConfig } from './config.ts';
-import type { Pyramid } from './fpn.ts';
 import type { ForwardPass } from './layers.ts';
 import { maskLogits, poolForMasks } from './mask-head.ts';
 import { selectRegions, type LabelledRegions } from './roi-targets.ts';
@@ -12,7 +12,7 @@ import type { TrainSample } from './train-sample.ts';
 export function maskLoss(
   pass: ForwardPass,
   config: DetectorConfig,
-  pyramid: Pyramid,
+  maps: MapRows,
   samples: readonly TrainSample[],
   regions: readonly LabelledRegions[],
 ): tf.Scalar {
@@ -26,7 +26,7 @@ export function maskLoss(
   if (classes.length === 0) return tf.scalar(0);
   const pooled = poolForMasks(
     config,
-    pyramid,
+    maps,
     foreground.map((image) => image.boxes),
   );
   const logits = maskLogits(pass, config, pooled, classes);

@@ -16,6 +16,7 @@ import { finishInstances, finishSemantic, type Prediction } from './prediction.t
 import { imageBatch } from './preprocess.ts';
 import { levelAnchors, selectProposals, type ImageSize, type Proposals } from './proposals.ts';
 import { resnet } from './resnet.ts';
+import { regionMaps } from './roi-pooler.ts';
 import { sampleRegions, type LabelledRegions } from './roi-targets.ts';
 import { rpnHead, type RpnLevel } from './rpn-head.ts';
 import { anchorTargets, rpnLosses } from './rpn-training.ts';
@@ -164,8 +165,9 @@ export class PanopticCascadeModel {
       Object.assign(losses, rpnLosses(levels, anchors, targets, batch, config.rpn));
       const proposals = options.proposals ?? this.#propose(levels, anchors, batch);
       const regions = batch.map((sample, i) => sampleRegions(proposals[i]!.boxes, sample, config.roi, options.rng));
-      Object.assign(losses, cascadeLosses(pass, config, pyramid, batch, regions));
-      losses['loss_mask'] = maskLoss(pass, config, pyramid, batch, regions);
+      const maps = regionMaps(pyramid);
+      Object.assign(losses, cascadeLosses(pass, config, maps, batch, regions));
+      losses['loss_mask'] = maskLoss(pass, config, maps, batch, regions);
       if (options.updateStatistics !== false) this.#running.update(collected);
       const count = (labels: Int8Array, label: number): number => labels.reduce((n, l) => n + Number(l === label), 0);
       return {
@@ -222,7 +224,7 @@ export class PanopticCascadeModel {
     return withinScope((): Prediction => {
       const pass = this.#inferencePass(options.precision);
       const pyramid = this.pyramid(imageBatch([image], config), pass);
-      const found = detect(pass, config, pyramid, proposeRegions(pass, config, pyramid, size), size);
+      const found = detect(pass, config, regionMaps(pyramid), proposeRegions(pass, config, pyramid, size), size);
       const instances = finishInstances(found, size, output);
       const result = { height: output.height, width: output.width, instances };
       if (config.semantic === undefined) return result;

@@ -1,6 +1,6 @@
 import { onnxFloat, type OnnxGraphBuilder, type OnnxValue } from '@u2seg/interchange';
 import { assignLevels } from '../boxes/level-assignment.ts';
-import type { PoolerOptions } from '../detector/roi-pooler.ts';
+import type { PoolingOptions } from '../tf/roi-batch.ts';
 import { coordinate } from './graph-boxes.ts';
 import { gatherNode, indicesOf } from './graph-layers.ts';
 
@@ -27,7 +27,7 @@ export function poolRegions(
   graph: OnnxGraphBuilder,
   pyramid: readonly OnnxValue[],
   boxes: OnnxValue,
-  { outputSize, samplingRatio }: PoolerOptions,
+  { outputSize, samplingRatio }: PoolingOptions,
 ): PooledRegions {
   const levels = levelNodes(graph, boxes, pyramid.length);
   const rows: OnnxValue[] = [];

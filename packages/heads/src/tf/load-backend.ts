@@ -22,8 +22,7 @@ export const tfBackendOrder: readonly TfBackendName[] = ['tensorflow-gpu', 'tens
  * Loads a TensorFlow.js backend and makes it current: the one named, or with `auto` the first of
  * {@link tfBackendOrder} that loads.
  *
- * TensorFlow's kernels are asked for deterministic results, because its `CropAndResizeGradImage` otherwise loses
- * updates when two threads meet (measured: values off by more than 1 from one call to the next).
+ * TensorFlow's kernels are asked for deterministic results: some otherwise add up in whatever order threads come.
  *
  * @throws U2SegError `unavailable` if the named backend does not load, or none does
  */

@@ -40,7 +40,7 @@ export function axisSampling(from: number, to: number, options: RoiAlignOptions)
   return { first: start + 0.5 * step, step, perBin };
 }
 
-interface AxisWeights {
+export interface AxisWeights {
   /** First cell with a weight. */
   readonly start: number;
   /** Number of cells covered; 0 when every sample falls outside. */
@@ -164,7 +164,8 @@ export function roiAlignBackward(
   }
 }
 
-function boxWeights(
+/** Weights of both axes of region `r`. */
+export function boxWeights(
   boxesXyxy: Float32Array,
   r: number,
   size: MapSize,

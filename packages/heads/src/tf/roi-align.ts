@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { RoiAlignOptions } from './roi-align-kernel.ts';
 import { portableRoiAlign } from './roi-align-portable.ts';
-import type { RoiAlignKernels, RoiBatch } from './roi-batch.ts';
+import { mapRows, type MapRows, type PoolingOptions, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
 import { tensorflowRoiAlign } from './roi-align-tensorflow.ts';
 import { tensorflowKernels } from './tensorflow-kernels.ts';
 
-/** ROIAlign of the current backend: TensorFlow's crop kernels where they run, else {@link portableRoiAlign}. */
+/** ROIAlign of the current backend: TensorFlow's sparse product where it runs, else {@link portableRoiAlign}. */
 export function roiAlignKernels(): RoiAlignKernels {
   const kernels = tensorflowKernels();
   return kernels === undefined ? portableRoiAlign : tensorflowRoiAlign(kernels);
@@ -19,14 +19,23 @@ export function roiAlignKernels(): RoiAlignKernels {
  *
  * [B, H, W, C] -> [R, outputSize, outputSize, C]
  */
-export function roiAlign(maps: tf.Tensor4D, rois: RoiBatch, options: RoiAlignOptions): tf.Tensor4D {
+export function roiAlign(
+  maps: tf.Tensor4D,
+  rois: RoiBatch,
+  { spatialScale, ...options }: RoiAlignOptions,
+): tf.Tensor4D {
+  return roiAlignRows(mapRows([maps], [spatialScale]), rois, options);
+}
+
+/** {@link roiAlign} of regions on several maps, each on the one it names; differentiable in the rows. */
+export function roiAlignRows(maps: MapRows, rois: RoiBatch, options: PoolingOptions): tf.Tensor4D {
   const side = options.outputSize;
-  if (rois.images.length === 0) return tf.zeros([0, side, side, maps.shape[3]]);
+  if (rois.images.length === 0) return tf.zeros([0, side, side, maps.rows.shape[1]]);
   const kernels = roiAlignKernels();
-  const { shape } = maps;
+  const { levels } = maps;
   const operation = tf.customGrad((input) => ({
-    value: kernels.forward(input as tf.Tensor4D, rois, options),
-    gradFunc: (dy: tf.Tensor) => tf.tidy(() => kernels.backward(dy as tf.Tensor4D, shape, rois, options)),
+    value: kernels.forward({ rows: input as tf.Tensor2D, levels }, rois, options),
+    gradFunc: (dy: tf.Tensor) => tf.tidy(() => kernels.backward(dy as tf.Tensor4D, levels, rois, options)),
   }));
-  return operation(maps) as tf.Tensor4D;
+  return operation(maps.rows) as tf.Tensor4D;
 }

@@ -85,6 +85,47 @@ export class TensorflowKernels {
     }
   }
 
+  /**
+   * Product of a sparse matrix, or its transpose, with a dense one: [rows, columns] x [columns, C] -> [rows, C].
+   *
+   * @param places - [n, 2] (row, column) of the values, rows ascending
+   * @param values - [n]
+   */
+  sparseProduct(
+    places: tf.Tensor,
+    values: tf.Tensor,
+    [rows, columns]: readonly [number, number],
+    dense: tf.Tensor,
+    transposed: boolean,
+  ): tf.Tensor {
+    const { binding } = this.#backend;
+    const made: NativeTensor[] = [];
+    const run = (name: string, attributes: KernelAttribute[], operands: readonly number[]): number => {
+      const result = binding.executeOp(name, attributes, operands, 1)[0]!;
+      made.push(result);
+      return result.id;
+    };
+    const [float, int, long] = ['TF_FLOAT', 'TF_INT32', 'TF_INT64'].map((type) => binding[type] as number);
+    const flags = (names: readonly string[]): KernelAttribute[] =>
+      names.map((name) => ({ name, type: binding['TF_ATTR_BOOL'] as number, value: false }));
+    const size = tf.tensor1d([rows, columns], 'int32');
+    try {
+      const [at, weights, shape, right] = this.#backend.getInputTensorIds([places, values, size, dense]);
+      const toLong = [this.#type('SrcT', int!), this.#type('DstT', long!), ...flags(['Truncate'])];
+      const operands = [run('Cast', toLong, [at!]), weights!, run('Cast', toLong, [shape!])];
+      const upright = run('SparseTensorToCSRSparseMatrix', [this.#type('T', float!)], operands);
+      const matrix = transposed
+        ? run('SparseMatrixTranspose', [this.#type('type', float!), ...flags(['conjugate'])], [upright])
+        : upright;
+      const options = ['transpose_a', 'transpose_b', 'adjoint_a', 'adjoint_b', 'transpose_output', 'conjugate_output'];
+      run('SparseMatrixMatMul', [this.#type('T', float!), ...flags(options)], [matrix, right!]);
+      return this.#backend.createOutputTensor(made.pop()!);
+    } finally {
+      for (const { id } of made) binding.deleteTensor(id);
+      size.dispose();
+    }
+  }
+
   #type(name: string, value: number): KernelAttribute {
     return { name, type: this.#backend.binding['TF_ATTR_TYPE'] as number, value };
   }
