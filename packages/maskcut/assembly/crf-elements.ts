@@ -1,19 +1,34 @@
 // asc: library
 // Element-wise steps of the mean field, and conversions between planes [L, N] and rows of labels.
+import { stripWidth } from './crf-lattice';
 
 /** out[k] = in[k] * factor for float32 [0, n). */
 export function scaled(n: i32, factor: f32, input: usize, out: usize): void {
   for (let k: usize = 0; k < (<usize>n) << 2; k += 4) store<f32>(out + k, load<f32>(input + k) * factor);
 }
 
-/** rows[k, l] -= factor * in[k] for pixels [from, to) and `width` values a row. */
-export function subtractEach(from: i32, to: i32, width: i32, factor: f32, input: usize, rows: usize): void {
-  let at = rows + ((<usize>from * width) << 2);
-  for (let k = (<usize>from) << 2; k < (<usize>to) << 2; k += 4) {
-    const v = factor * load<f32>(input + k);
-    for (let l = 0; l < width; l++) {
-      store<f32>(at, load<f32>(at) - v);
-      at += 4;
+/** Copies a plane [h, w] of 4-byte values into the order of strips (see `crf-lattice.ts`). */
+export function toStrips(w: i32, h: i32, plane: usize, out: usize): void {
+  for (let left = 0; left < w; left += stripWidth) {
+    const bytes = (<usize>min<i32>(stripWidth, w - left)) << 2;
+    let from = plane + ((<usize>left) << 2);
+    for (let y = 0; y < h; y++) {
+      memory.copy(out, from, bytes);
+      out += bytes;
+      from += (<usize>w) << 2;
+    }
+  }
+}
+
+/** The other way round. */
+export function fromStrips(w: i32, h: i32, strips: usize, out: usize): void {
+  for (let left = 0; left < w; left += stripWidth) {
+    const bytes = (<usize>min<i32>(stripWidth, w - left)) << 2;
+    let to = out + ((<usize>left) << 2);
+    for (let y = 0; y < h; y++) {
+      memory.copy(to, strips, bytes);
+      strips += bytes;
+      to += (<usize>w) << 2;
     }
   }
 }
@@ -124,6 +139,19 @@ export function sigmoid(from: i32, to: i32, logits: usize, q: usize, floor: f32)
     const e = exp4(f32x4.neg(f32x4.abs(x)), low);
     const r = f32x4.div(one, f32x4.add(one, e));
     v128.store(q + k, v128.bitselect(r, f32x4.mul(e, r), f32x4.ge(x, zero)));
+  }
+}
+
+/** q = tanh(logit / 2), the difference of the two probabilities, likewise. */
+export function tanhOfHalf(from: i32, to: i32, logits: usize, q: usize, floor: f32): void {
+  const one = f32x4.splat(1);
+  const sign = f32x4.splat(-0.0);
+  const low = f32x4.splat(floor);
+  for (let k = (<usize>from) << 2; k < (<usize>to) << 2; k += 16) {
+    const x = v128.load(logits + k);
+    const e = exp4(f32x4.neg(f32x4.abs(x)), low);
+    const r = f32x4.div(f32x4.sub(one, e), f32x4.add(one, e));
+    v128.store(q + k, v128.or(r, v128.and(x, sign)));
   }
 }
 

@@ -2,183 +2,175 @@
 // The permutohedral lattice of Adams, Baek and Davis (2010) as Kraehenbuehl and Koltun's dense CRF defines it: feature
 // order and rounding are theirs, for the result depends on them.
 //
-// A lattice point has a key (its first d coordinates, packed) and a row, its index from 1; row 0 stands for "no such
-// point". The order of rows has no influence on any result.
+// A lattice point has a key, linear in its coordinates (see `keyOf` in `src/permutohedral-lattice.ts`), and a row, its
+// place in the order of keys from 1; row 0 stands for "no such point". Pixels come in strips of columns, so that a tile,
+// a run of pixels, is a rectangle of the photo: it meets each of its points many times, and numbers them by itself
+// (`locals`). An entry is a point of a tile; `map` leads from it to the row.
 
-/** No point has this key: packed coordinates stay below 2^60. */
-const noKey: u64 = 0x8000000000000000;
-
-// The hash table this instance looks into: an entry is a row, keys lie apart in the order of creation, so that those of
-// neighbouring pixels share cache lines. A thread has an instance of its own, so globals are private to it.
-let tableAt: usize = 0;
-let tableShift: u64 = 0;
-let keysAt: usize = 0;
-let points: i32 = 0;
-
-function setTable(table: usize, bits: i32, keys: usize, count: i32): void {
-  tableAt = table;
-  tableShift = <u64>(64 - bits);
-  keysAt = keys;
-  points = count;
-}
-
-function slotOf(key: u64): usize {
-  return <usize>((key * 0x9e3779b97f4a7c15) >> tableShift);
-}
-
-function find(key: u64, create: bool): i32 {
-  const mask = (usize(1) << usize(64 - tableShift)) - 1;
-  let slot = slotOf(key);
-  while (true) {
-    const row = load<i32>(tableAt + (slot << 2));
-    if (row === 0) {
-      if (!create) return 0;
-      points++;
-      store<u64>(keysAt + ((<usize>points) << 3), key);
-      store<i32>(tableAt + (slot << 2), points);
-      if (u64(points) * 2 > u64(1) << (64 - tableShift)) grow();
-      return points;
-    }
-    if (load<u64>(keysAt + ((<usize>row) << 3)) === key) return row;
-    slot = (slot + 1) & mask;
-  }
-}
-
-function grow(): void {
-  tableShift--;
-  const capacity = usize(1) << usize(64 - tableShift);
-  memory.fill(tableAt, 0, capacity << 2);
-  for (let i = 1; i <= points; i++) {
-    let slot = slotOf(load<u64>(keysAt + ((<usize>i) << 3)));
-    while (load<i32>(tableAt + (slot << 2)) !== 0) slot = (slot + 1) & (capacity - 1);
-    store<i32>(tableAt + (slot << 2), i);
-  }
-}
-
-/**
- * Rows of `count` keys. The first probe of all of them comes first, without a branch, so that their cache misses overlap;
- * what it does not settle is looked up one by one. `pending` is room for `count` indices.
- */
-function findAll(keys: usize, count: i32, out: usize, pending: usize, create: bool): void {
-  let open: usize = 0;
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const key = load<u64>(keys + (i << 3));
-    const row = load<i32>(tableAt + (slotOf(key) << 2));
-    const same = load<u64>(keysAt + ((<usize>row) << 3)) === key;
-    store<i32>(out + (i << 2), same ? row : 0);
-    store<i32>(pending + (open << 2), <i32>i);
-    open += <usize>(!same && (create || row !== 0));
-  }
-  for (let p: usize = 0; p < open; p++) {
-    const i = <usize>load<i32>(pending + (p << 2));
-    store<i32>(out + (i << 2), find(load<u64>(keys + (i << 3)), create));
-  }
-}
-
-function unitOf(i: i32, d: i32, fieldBits: i32): u64 {
-  return i < d ? u64(1) << u64(i * fieldBits) : 0;
-}
-
-function onesOf(d: i32, fieldBits: i32): u64 {
-  let ones: u64 = 0;
-  for (let i = 0; i < d; i++) ones += unitOf(i, d, fieldBits);
-  return ones;
-}
-
-/** Writes the position features x / sx and y / sy of a w x h image, planar [2, padded]. */
-export function positionFeatures(w: i32, h: i32, sx: f32, sy: f32, padded: i32, out: usize): void {
-  const second = out + ((<usize>padded) << 2);
-  let at: usize = 0;
-  for (let y = 0; y < h; y++) {
-    for (let x = 0; x < w; x++) {
-      store<f32>(out + at, <f32>x / sx);
-      store<f32>(second + at, <f32>y / sy);
-      at += 4;
-    }
-  }
-  for (; at < (<usize>padded) << 2; at += 4) {
-    store<f32>(out + at, 0);
-    store<f32>(second + at, 0);
-  }
-}
-
-/** Writes channel `c` of an interleaved [n, 3] image divided by `s`. */
-export function colorFeature(image: usize, n: i32, c: i32, s: f32, padded: i32, out: usize): void {
-  for (let k = 0; k < n; k++) store<f32>(out + ((<usize>k) << 2), <f32>load<u8>(image + <usize>(k * 3 + c)) / s);
-  for (let k = n; k < padded; k++) store<f32>(out + ((<usize>k) << 2), 0);
-}
+/** Columns of a strip: pixels are ordered by strip, within a strip row by row. */
+export const stripWidth: i32 = 64;
+/** Pixels of a tile, a multiple of 4 that leaves its vertices below 2^15. */
+export const tile: i32 = 2048;
 
 /** Pixels whose keys are made together and then looked up together. */
 const block: i32 = 64;
 
-// Scratch of one thread: 6 vectors each of elevated, rem0 and rank, then by rank values and units, then a block's keys
-// and open look-ups.
+// Scratch of one thread: 6 vectors each of elevated, rem0 and rank, then by rank values and key steps, then a block's
+// keys, the tile's features, its hash table and the counts of a sort.
 const rem0At: usize = 128;
 const rankAt: usize = 256;
 const scaleAt: usize = 384;
 const byRankAt: usize = 512;
-const unitAt: usize = 576;
+const stepAt: usize = 576;
 const blockKeysAt: usize = 640;
-const pendingAt: usize = blockKeysAt + 64 * 6 * 8;
+const featuresAt: usize = blockKeysAt + 64 * 6 * 8;
+const tableAt: usize = featuresAt + 5 * 2048 * 4;
+const tableBits: usize = 15;
+const countsAt: usize = tableAt + (2 << 15);
+const digitBits: i32 = 11;
 
-/** Bytes of scratch that {@link buildPart} and {@link chainAxis} need. */
+/** Bytes of scratch that a thread needs while a lattice is built. */
 export function scratchBytes(): i32 {
-  return <i32>pendingAt + 64 * 6 * 4;
+  return <i32>countsAt + (4 << 11);
 }
 
 /**
- * Puts pixels [from, to), multiples of 4, of planar features [d, padded] on a lattice of its own. Writes their rows and
- * barycentric weights [padded, d + 1]; returns the number of points.
+ * Puts tiles [first, last) on the lattice: writes their barycentric weights [padded, d + 1], the local numbers of their
+ * vertices, and for each tile its first entry and their number. Entries are numbered from `entry`, an entry holds its key
+ * above `indexBits` bits of its number. Returns the number of the next entry.
  *
- * The padding (n rounded up to 4) takes part as points at 0, as it does in the original. `table` needs room for a power
- * of two above 4 (d + 1) (to - from) entries, `keys` for (d + 1) (to - from) + 1; only what is used is touched.
+ * `tables` holds the position along x [w] and y [h] and for d = 5 each colour channel [256], over their widths; `image` is
+ * [h, w, 3]. The padding (n rounded up to 4) takes part as points at 0, as it does in the original.
+ *
+ * @param keyWeights - float64 [d + 2]: a coordinate's share in the key over d + 1, the key's change when all
+ *   coordinates grow by one, and the key of the origin
  */
-export function buildPart(
+export function buildTiles(
   d: i32,
-  features: usize,
-  padded: i32,
-  from: i32,
-  to: i32,
-  rows: usize,
+  w: i32,
+  h: i32,
+  first: i32,
+  last: i32,
+  image: usize,
+  tables: usize,
+  keyWeights: usize,
+  indexBits: i32,
+  entry: i32,
   weights: usize,
-  keys: usize,
-  table: usize,
+  locals: usize,
+  tiles: usize,
+  entries: usize,
   scratch: usize,
 ): i32 {
   const d1 = d + 1;
-  const fieldBits = 60 / d;
-  const ones = onesOf(d, fieldBits);
-  setTable(table, 14, keys, 0);
-  store<u64>(keys, noKey);
-  memory.fill(table, 0, 4 << 14);
-
+  const padded = (w * h + 3) & -4;
   const spread = <f32>(sqrt<f64>(2.0 / 3.0) * <f64>d1);
   for (let i = 0; i < d; i++) {
-    const factor = <f32>((1.0 / sqrt<f64>(<f64>((i + 2) * (i + 1)))) * <f64>spread);
-    v128.store(scratch + scaleAt + ((<usize>i) << 4), f32x4.splat(factor));
+    const s = <f32>((1.0 / sqrt<f64>(<f64>((i + 1) * (i + 2)))) * <f64>spread);
+    v128.store(scratch + scaleAt + ((<usize>i) << 4), f32x4.splat(s));
   }
   const blockKeys = scratch + blockKeysAt;
-  for (let first = from; first < to; first += block) {
-    const last = min<i32>(first + block, to);
-    let key = blockKeys;
-    for (let k = first; k < last; k += 4) {
-      simplexOf(d, features + ((<usize>k) << 2), (<usize>padded) << 2, scratch);
-      verticesOf(d, fieldBits, ones, scratch, key, weights + ((<usize>(k * d1)) << 2));
-      key += (<usize>d1) << 5;
+  const features = scratch + featuresAt;
+  for (let t = first; t < last; t++) {
+    const from = t * tile;
+    const to = min<i32>(padded, from + tile);
+    featuresOf(d, w, h, from, to, image, tables, features);
+    memory.fill(scratch + tableAt, 0, 2 << tableBits);
+    let count = 0;
+    for (let start = from; start < to; start += block) {
+      const end = min<i32>(to, start + block);
+      let key = blockKeys;
+      for (let k = start; k < end; k += 4) {
+        simplexOf(d, features + ((<usize>(k - from)) << 2), scratch);
+        verticesOf(d, keyWeights, scratch, key, weights + ((<usize>(k * d1)) << 2));
+        key += (<usize>d1) << 5;
+      }
+      const out = locals + ((<usize>(start * d1)) << 1);
+      count = numberKeys(blockKeys, (end - start) * d1, indexBits, entry, count, out, entries, scratch + tableAt);
     }
-    findAll(blockKeys, (last - first) * d1, rows + ((<usize>(first * d1)) << 2), scratch + pendingAt, true);
+    store<i32>(tiles + ((<usize>t) << 3), entry);
+    store<i32>(tiles + ((<usize>t) << 3), count, 4);
+    entry += count;
   }
-  return points;
+  return entry;
 }
 
-/** Bits of the hash table that {@link buildPart} left behind. */
-export function tableBits(): i32 {
-  return <i32>(64 - tableShift);
+/** Planar features [d, tile] of pixels [from, to). */
+function featuresOf(d: i32, w: i32, h: i32, from: i32, to: i32, image: usize, tables: usize, out: usize): void {
+  const plane = (<usize>tile) << 2;
+  const rowTable = tables + ((<usize>w) << 2);
+  const red = rowTable + ((<usize>h) << 2);
+  let left = (from / (stripWidth * h)) * stripWidth;
+  let end = min<i32>(w, left + stripWidth);
+  let y = left < w ? (from - left * h) / (end - left) : 0;
+  let x = left < w ? left + ((from - left * h) % (end - left)) : 0;
+  for (let k = from; k < to; k++) {
+    if (k >= w * h) {
+      for (let i: usize = 0; i < <usize>d; i++) store<f32>(out + i * plane, 0);
+    } else {
+      store<f32>(out, load<f32>(tables + ((<usize>x) << 2)));
+      store<f32>(out + plane, load<f32>(rowTable + ((<usize>y) << 2)));
+      if (d === 5) {
+        const pixel = image + <usize>((y * w + x) * 3);
+        store<f32>(out + 2 * plane, load<f32>(red + ((<usize>load<u8>(pixel)) << 2)));
+        store<f32>(out + 3 * plane, load<f32>(red + ((<usize>load<u8>(pixel, 1)) << 2), 1024));
+        store<f32>(out + 4 * plane, load<f32>(red + ((<usize>load<u8>(pixel, 2)) << 2), 2048));
+      }
+      x++;
+      if (x === end) {
+        x = left;
+        y++;
+        if (y === h) {
+          y = 0;
+          left += stripWidth;
+          x = left;
+          end = min<i32>(w, left + stripWidth);
+        }
+      }
+    }
+    out += 4;
+  }
 }
 
-/** Of four pixels: nearest point of remainder 0, rank of each coordinate's offset, offsets over d + 1. */
-function simplexOf(d: i32, features: usize, plane: usize, scratch: usize): void {
+/** Local numbers of `count` keys in a tile that has `known` points so far; returns how many it has then. */
+function numberKeys(
+  keys: usize,
+  count: i32,
+  indexBits: i32,
+  entry: i32,
+  known: i32,
+  out: usize,
+  entries: usize,
+  table: usize,
+): i32 {
+  const mask = (usize(1) << tableBits) - 1;
+  const own = entries + ((<usize>entry) << 3);
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const key = load<u64>(keys + (i << 3)) << u64(indexBits);
+    let slot = <usize>((key * 0x9e3779b97f4a7c15) >> u64(64 - tableBits));
+    while (true) {
+      const local = <i32>load<u16>(table + (slot << 1)) - 1;
+      if (local < 0) {
+        store<u64>(own + ((<usize>known) << 3), key | u64(entry + known));
+        store<u16>(out + (i << 1), <u16>known);
+        known++;
+        store<u16>(table + (slot << 1), <u16>known);
+        break;
+      }
+      if ((load<u64>(own + ((<usize>local) << 3)) ^ key) >> u64(indexBits) === 0) {
+        store<u16>(out + (i << 1), <u16>local);
+        break;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+  return known;
+}
+
+/** Of four pixels: nearest point of remainder 0 over d + 1, rank of each coordinate's offset, offsets over d + 1. */
+function simplexOf(d: i32, features: usize, scratch: usize): void {
   const d1 = d + 1;
+  const plane = (<usize>tile) << 2;
   const vInv = f32x4.splat(<f32>1.0 / <f32>d1);
   const vD1 = f32x4.splat(<f32>d1);
   const zero = f32x4.splat(0);
@@ -220,35 +212,37 @@ function simplexOf(d: i32, features: usize, plane: usize, scratch: usize): void 
     const shift = f32x4.sub(v128.and(vD1, f32x4.lt(r, zero)), v128.and(vD1, f32x4.ge(r, vD1)));
     const rem = f32x4.add(v128.load(rem0 + at), shift);
     v128.store(rank + at, i32x4.trunc_sat_f32x4_s(f32x4.add(r, shift)));
-    v128.store(rem0 + at, i32x4.trunc_sat_f32x4_s(rem));
+    v128.store(rem0 + at, i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(rem, vInv))));
     v128.store(scratch + at, f32x4.mul(f32x4.sub(v128.load(scratch + at), rem), vInv));
   }
 }
 
 /** Keys [4, d + 1] and barycentric weights [4, d + 1] of the vertices of the simplices that {@link simplexOf} found. */
-function verticesOf(d: i32, fieldBits: i32, ones: u64, scratch: usize, keys: usize, weights: usize): void {
+function verticesOf(d: i32, keyWeights: usize, scratch: usize, keys: usize, weights: usize): void {
   const d1 = <usize>(d + 1);
   const byRank = scratch + byRankAt;
-  const units = scratch + unitAt;
+  const steps = scratch + stepAt;
+  const ones = <i64>load<f64>(keyWeights + ((<usize>d) << 3));
+  const origin = <i64>load<f64>(keyWeights + ((<usize>d) << 3), 8);
   for (let lane: usize = 0; lane < 16; lane += 4) {
-    let key: u64 = 0;
+    let key = origin;
     for (let i: usize = 0; i < d1; i++) {
       const at = scratch + lane + (i << 4);
       const r = <usize>load<i32>(at + rankAt);
-      const unit = i < <usize>d ? u64(1) << u64(<i32>i * fieldBits) : 0;
+      const weight = i < <usize>d ? <i64>load<f64>(keyWeights + (i << 3)) : 0;
       store<f32>(byRank + (r << 2), load<f32>(at));
-      store<u64>(units + (r << 3), ones - u64(d1) * unit);
-      key += u64(i64(load<i32>(at + rem0At))) * unit;
+      store<i64>(steps + (r << 3), ones - weight);
+      key += i64(load<i32>(at + rem0At)) * weight;
     }
     let next = load<f32>(byRank + ((<usize>d) << 2));
     store<f32>(weights, next + (<f32>1.0 + (<f32>0.0 - load<f32>(byRank))));
-    store<u64>(keys, key);
+    store<i64>(keys, key);
     for (let r: usize = 1; r < d1; r++) {
       const v = load<f32>(byRank + ((<usize>d - r) << 2));
       store<f32>(weights + (r << 2), v - next);
       next = v;
-      key += load<u64>(units + ((d1 - r) << 3));
-      store<u64>(keys + (r << 3), key);
+      key += load<i64>(steps + ((d1 - r) << 3));
+      store<i64>(keys + (r << 3), key);
     }
     keys += d1 << 3;
     weights += d1 << 2;
@@ -256,105 +250,158 @@ function verticesOf(d: i32, fieldBits: i32, ones: u64, scratch: usize, keys: usi
 }
 
 /**
- * Adds the points of a second part to the lattice of the first, whose keys need room for both; `map` [count + 1] becomes
- * the row of each. Returns the number of points.
+ * Sorts `count` entries by their bits from `low` up to `high`; `other` is room for as many.
+ * Returns where they are then: `entries` or `other`.
  */
-export function mergePart(
-  table: usize,
-  bits: i32,
+export function sortEntries(entries: usize, count: i32, low: i32, high: i32, other: usize, scratch: usize): usize {
+  const counts = scratch + countsAt;
+  const mask = (u64(1) << u64(digitBits)) - 1;
+  const bytes = (<usize>count) << 3;
+  for (let shift = u64(low); shift < u64(high); shift += u64(digitBits)) {
+    memory.fill(counts, 0, 4 << digitBits);
+    for (let at = entries; at < entries + bytes; at += 8) {
+      const digit = counts + ((<usize>((load<u64>(at) >> shift) & mask)) << 2);
+      store<i32>(digit, load<i32>(digit) + 1);
+    }
+    let sum = <i32>other;
+    for (let at = counts; at < counts + (4 << digitBits); at += 4) {
+      const size = load<i32>(at);
+      store<i32>(at, sum);
+      sum += size << 3;
+    }
+    for (let at = entries; at < entries + bytes; at += 8) {
+      const entry = load<u64>(at);
+      const digit = counts + ((<usize>((entry >> shift) & mask)) << 2);
+      const to = load<i32>(digit);
+      store<u64>(<usize>to, entry);
+      store<i32>(digit, to + 8);
+    }
+    const swap = entries;
+    entries = other;
+    other = swap;
+  }
+  return entries;
+}
+
+/** Merges two sorted runs of entries: writes the points' keys from row 1 and the entries' rows; returns the points. */
+export function numberPoints(
+  first: usize,
+  firstCount: i32,
+  second: usize,
+  secondCount: i32,
+  indexBits: i32,
   keys: usize,
-  count: i32,
-  otherKeys: usize,
-  otherCount: i32,
   map: usize,
-  scratch: usize,
 ): i32 {
-  setTable(table, bits, keys, count);
-  store<i32>(map, 0);
-  for (let first = 1; first <= otherCount; first += 384) {
-    const size = min<i32>(384, otherCount + 1 - first);
-    findAll(otherKeys + ((<usize>first) << 3), size, map + ((<usize>first) << 2), scratch + pendingAt, true);
+  const index = (u64(1) << u64(indexBits)) - 1;
+  const firstEnd = first + ((<usize>firstCount) << 3);
+  const secondEnd = second + ((<usize>secondCount) << 3);
+  let row = 0;
+  let before = u64.MAX_VALUE;
+  while (first < firstEnd && second < secondEnd) {
+    const a = load<u64>(first);
+    const b = load<u64>(second);
+    const isFirst = a < b;
+    const entry = isFirst ? a : b;
+    first += (<usize>isFirst) << 3;
+    second += (<usize>!isFirst) << 3;
+    const key = entry >> u64(indexBits);
+    row += <i32>(key !== before);
+    before = key;
+    store<u64>(keys + ((<usize>row) << 3), key);
+    store<i32>(map + ((<usize>(entry & index)) << 2), row);
   }
-  return points;
+  const rest = first < firstEnd ? first : second;
+  const end = first < firstEnd ? firstEnd : secondEnd;
+  for (let at = rest; at < end; at += 8) {
+    const entry = load<u64>(at);
+    const key = entry >> u64(indexBits);
+    row += <i32>(key !== before);
+    before = key;
+    store<u64>(keys + ((<usize>row) << 3), key);
+    store<i32>(map + ((<usize>(entry & index)) << 2), row);
+  }
+  return row;
 }
 
-/** rows[i] = map[rows[i]] for entries [from, to). */
-export function remap(rows: usize, from: i32, to: i32, map: usize): void {
-  const end = rows + ((<usize>to) << 2);
-  for (let at = rows + ((<usize>from) << 2); at < end; at += 4) {
-    store<i32>(at, load<i32>(map + ((<usize>load<i32>(at)) << 2)));
-  }
-}
-
-/** Words of an axis' header, see {@link chainAxis}. */
-export const axisWords: i32 = 8;
+/** Rows whose flags are one byte: those that have a neighbour after them in bits 0 to 3, before them in bits 4 to 7. */
+const rowsOfByte: usize = 4;
 
 /**
- * Strings the points of a lattice together along axis `j`. A point without a neighbour is left out, two neighbours are a
- * pair, more are a chain; the list holds the pairs from its front and the chains up to its end, each after a 0, with a
- * last 0 behind them.
+ * Writes which points have a neighbour after and before them along an axis, a byte for four rows, and how many of the
+ * first `middle` rows (a multiple of 16) do: two words at `header`. Neighbours' keys differ by `step`.
  *
- * `header`: address of the pairs, their number, addresses of the chains' first 0, of a 0 near their middle, and of the
- * last. `list` needs room for 4/3 count + 2 rows; `next` for count + 1 rows and `taken` for count + 1 bytes.
+ * Keys run upwards, so the k-th row with a neighbour after it and the k-th with one before it are neighbours; this merges
+ * the keys with themselves. `scratch` is room for twice `count + 1` bytes, rounded up to 16.
  */
-export function chainAxis(
-  d: i32,
-  j: i32,
-  table: usize,
-  bits: i32,
+export function flagNeighbours(
+  step: i64,
   keys: usize,
   count: i32,
-  list: usize,
-  listRows: i32,
+  middle: i32,
+  flags: usize,
   header: usize,
-  next: usize,
-  taken: usize,
   scratch: usize,
 ): void {
-  const fieldBits = 60 / d;
-  const step = u64(d + 1) * unitOf(j, d, fieldBits) - onesOf(d, fieldBits);
-  setTable(table, bits, keys, count);
-  const blockKeys = scratch + blockKeysAt;
-  for (let first = 1; first <= count; first += 384) {
-    const size = min<i32>(384, count + 1 - first);
-    const from = keys + ((<usize>first) << 3);
-    for (let i: usize = 0; i < <usize>size; i++) {
-      store<u64>(blockKeys + (i << 3), load<u64>(from + (i << 3)) + step);
-    }
-    findAll(blockKeys, size, next + ((<usize>first) << 2), scratch + pendingAt, false);
+  const end = <usize>(count + 1);
+  const bytes = (end + 15) & -16;
+  const before = scratch + bytes;
+  memory.fill(scratch, 0, 2 * bytes);
+  let i: usize = 1;
+  let p: usize = 1;
+  while (p < end) {
+    const wanted = load<i64>(keys + (i << 3)) + step;
+    const key = load<i64>(keys + (p << 3));
+    const notAbove = <usize>(key <= wanted);
+    const notBelow = <usize>(key >= wanted);
+    const same = 0 - <i32>(notAbove & notBelow);
+    store<u8>(scratch + i, same);
+    store<u8>(before + p, same);
+    i += notBelow;
+    p += notAbove;
   }
-  store<i32>(next, 0);
-  memory.fill(taken, 0, <usize>(count + 1));
-  for (let i: usize = 1; i <= <usize>count; i++) store<u8>(taken + <usize>load<i32>(next + (i << 2)), 1);
-  let front = list;
-  let back = list + ((<usize>listRows - 1) << 2);
-  const end = back;
-  store<i32>(back, 0);
-  for (let i: usize = 1; i <= <usize>count; i++) {
-    const second = load<i32>(next + (i << 2));
-    if (second === 0 || load<u8>(taken + i) !== 0) continue;
-    let row = load<i32>(next + ((<usize>second) << 2));
-    if (row === 0) {
-      store<i32>(front, <i32>i);
-      store<i32>(front, second, 4);
-      front += 8;
-      continue;
+  let afterCount = 0;
+  let beforeCount = 0;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    if (at === <usize>middle) {
+      store<i32>(header, afterCount);
+      store<i32>(header, beforeCount, 4);
     }
-    back -= 12;
-    store<i32>(back, <i32>i, 8);
-    store<i32>(back, second, 4);
-    while (row !== 0) {
-      store<i32>(back, row);
-      back -= 4;
-      row = load<i32>(next + ((<usize>row) << 2));
-    }
-    store<i32>(back, 0);
+    const a = <u32>i8x16.bitmask(v128.load(scratch + at));
+    const b = <u32>i8x16.bitmask(v128.load(before + at));
+    afterCount += <i32>popcnt(a);
+    beforeCount += <i32>popcnt(b);
+    const low = (a & 15) | ((b & 15) << 4) | ((a & 0xf0) << 4) | ((b & 0xf0) << 8);
+    const high = ((a >> 8) & 15) | (((b >> 8) & 15) << 4) | ((a & 0xf000) >> 4) | (b & 0xf000);
+    store<u32>(flags + at / rowsOfByte, low | (high << 16));
   }
-  let middle = back + (((end - back) >> 3) << 2);
-  while (load<i32>(middle) !== 0) middle += 4;
-  store<i32>(header, <i32>list);
-  store<i32>(header, <i32>((front - list) >> 3), 4);
-  store<i32>(header, <i32>back, 8);
-  store<i32>(header, <i32>middle, 12);
-  store<i32>(header, <i32>end, 16);
+}
+
+/**
+ * Writes the rows of each point's neighbours before and after it, [count + 1, 2] int32, 0 where there is none, from what
+ * {@link flagNeighbours} found. `scratch` is room for twice `count + 1` rows.
+ */
+export function pairsOfFlags(flags: usize, count: i32, pairs: usize, scratch: usize): void {
+  const others = scratch + ((<usize>(count + 1)) << 2);
+  let after: usize = 0;
+  let before: usize = 0;
+  for (let i = 0; i <= count; i++) {
+    const flag = (<usize>load<u8>(flags + <usize>i / rowsOfByte)) >> ((<usize>i) & 3);
+    store<i32>(scratch + after, i);
+    store<i32>(others + before, i);
+    after += (flag & 1) << 2;
+    before += ((flag >> 4) & 1) << 2;
+  }
+  after = 0;
+  before = 0;
+  for (let i = 0; i <= count; i++) {
+    const flag = (<usize>load<u8>(flags + <usize>i / rowsOfByte)) >> ((<usize>i) & 3);
+    const hasAfter = <usize>(flag & 1);
+    const hasBefore = <usize>((flag >> 4) & 1);
+    const at = pairs + ((<usize>i) << 3);
+    store<i32>(at, load<i32>(scratch + before) & (0 - <i32>hasBefore));
+    store<i32>(at, load<i32>(others + after) & (0 - <i32>hasAfter), 4);
+    after += hasAfter << 2;
+    before += hasBefore << 2;
+  }
 }

@@ -8,21 +8,18 @@ export interface CrfKernels {
   heapBase(): number;
   dispatch(control: number, work: number, plan: number, threads: number): void;
   serve(control: number): void;
-  positionFeatures(w: number, h: number, sx: number, sy: number, padded: number, out: number): void;
-  colorFeature(image: number, n: number, channel: number, s: number, padded: number, out: number): void;
-  mergePart(
-    table: number,
-    bits: number,
+  numberPoints(
+    first: number,
+    firstCount: number,
+    second: number,
+    secondCount: number,
+    indexBits: number,
     keys: number,
-    count: number,
-    otherKeys: number,
-    otherCount: number,
     map: number,
-    scratch: number,
   ): number;
-  /** Of the table last built or merged. */
-  tableBits(): number;
   scratchBytes(): number;
+  toStrips(w: number, h: number, plane: number, out: number): void;
+  fromStrips(w: number, h: number, strips: number, out: number): void;
   scaled(n: number, factor: number, input: number, out: number): void;
   toRows(padded: number, lanes: number, factor: number, planes: number, rows: number): void;
   toPlanes(padded: number, lanes: number, rows: number, planes: number): void;
@@ -31,12 +28,13 @@ export interface CrfKernels {
 }
 
 /** Kinds of work of `dispatch` in `assembly/crf.ts`. */
-export type CrfWork = 'build-parts' | 'chain-axes' | 'mean-field' | 'filter-plane';
+export type CrfWork = 'build-parts' | 'flag-axes' | 'mean-field' | 'filter-plane' | 'pair-axes';
 const workNumbers: Readonly<Record<CrfWork, number>> = {
   'build-parts': 1,
-  'chain-axes': 2,
+  'flag-axes': 2,
   'mean-field': 3,
   'filter-plane': 4,
+  'pair-axes': 5,
 };
 
 /** Number of threads that work on one photo. */
@@ -62,6 +60,28 @@ export function crfImports(
 }
 
 const controlBytes = 512;
+/**
+ * After the control block, for each of 16 sets of lanes of a vector: a permutation of its bytes that packs these lanes
+ * [16, 16], one that puts packed lanes back and leaves zeros elsewhere [16, 16], and 4 times their number [16].
+ */
+const permutationBytes = 16 * 16 * 2 + 16;
+
+function writePermutations(bytes: Uint8Array): void {
+  // An index of 255 selects nothing, which gives zero.
+  bytes.fill(255);
+  for (let set = 0; set < 16; set += 1) {
+    let packed = 0;
+    for (let lane = 0; lane < 4; lane += 1) {
+      if ((set & (1 << lane)) === 0) continue;
+      for (let byte = 0; byte < 4; byte += 1) {
+        bytes[16 * set + 4 * packed + byte] = 4 * lane + byte;
+        bytes[256 + 16 * set + 4 * lane + byte] = 4 * packed + byte;
+      }
+      packed += 1;
+    }
+    bytes[512 + set] = 4 * packed;
+  }
+}
 /** Words of the control block that the helper sets once it listens, and if it trapped. */
 export const readyWord = 96;
 export const failedWord = 112;
@@ -80,7 +100,8 @@ export class CrfArena extends WasmArena<CrfKernels> {
   constructor() {
     const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
     super(new URL('../wasm/crf.wasm', import.meta.url), crfImports(memory));
-    this.#control = this.allocate(controlBytes);
+    this.#control = this.allocate(controlBytes + permutationBytes);
+    writePermutations(this.u8(this.#control + controlBytes, permutationBytes));
   }
 
   get failed(): boolean {
@@ -94,7 +115,7 @@ export class CrfArena extends WasmArena<CrfKernels> {
   /** Makes everything free again, for a photo on so many threads. */
   prepare(threads: CrfThreads): void {
     this.reset();
-    this.allocate(controlBytes);
+    this.allocate(controlBytes + permutationBytes);
     this.threads = threads;
     if (threads === 1 || this.#helper !== undefined) return;
     const { module, memory } = this;

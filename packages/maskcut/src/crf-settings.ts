@@ -43,7 +43,7 @@ export const stegoCrfKernels: readonly CrfKernel[] = [
 /** Mean-field iterations in CutLER, STEGO and pydensecrf's examples. */
 export const crfIterations = 10;
 
-export function channelIndices(kernel: BilateralKernel): readonly number[] {
+export function channelIndices(kernel: BilateralKernel): readonly [number, number, number] {
   return kernel.channelOrder === 'bgr' ? [2, 1, 0] : [0, 1, 2];
 }
 

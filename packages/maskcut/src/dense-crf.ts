@@ -12,7 +12,7 @@ import {
   type BuiltKernel,
   type RowLayout,
 } from './mean-field.ts';
-import { buildLattice } from './permutohedral-lattice.ts';
+import { buildLattice, pairsOf } from './permutohedral-lattice.ts';
 
 export interface DenseCrfOptions {
   /**
@@ -65,9 +65,8 @@ export class DenseCrf {
   readonly height: number;
   readonly width: number;
   readonly #arena: CrfArena;
-  readonly #kernels: readonly BuiltKernel[];
+  #kernels: readonly BuiltKernel[];
   #base: number;
-  #ones: readonly number[] | undefined;
   #disposed = false;
 
   /** @throws U2SegError `shape-mismatch` or `out-of-range` for an image or kernels that make no sense */
@@ -110,10 +109,12 @@ export class DenseCrf {
       return { probabilities, labels: foreground.mask };
     }
     const layout = layoutOf(Math.max(2, labels));
-    const arena = this.#begin();
+    const arena = this.#begin(true);
     const padded = Math.ceil(n / 4) * 4;
     const rows = arena.allocate(rowsBytes(layout, padded));
     const q = arena.allocate(rowsBytes(layout, padded));
+    const top = arena.allocate(padded * 4);
+    const best = arena.allocate(padded * 4);
     const groups = Array.from({ length: layout.groups }, (_, g) => {
       const lanes = lanesOf(layout, g);
       return { lanes, first: 16 * g, last: Math.min(labels, 16 * g + 4 * lanes), at: 64 * padded * g };
@@ -121,32 +122,32 @@ export class DenseCrf {
     // A group's planes lie where later its probabilities do, and in the end where its energies were.
     for (const { lanes, first, last, at } of groups) {
       for (let l = first; l < last; l += 1) {
-        arena.f32(q + at + (l - first) * padded * 4, n).set(unary.subarray(l * n, (l + 1) * n));
+        this.#intoStrips(top, unary.subarray(l * n, (l + 1) * n), q + at + (l - first) * padded * 4);
       }
       arena.f32(q + at + (last - first) * padded * 4, (4 * lanes + first - last) * padded).fill(1e30);
       arena.kernels.toRows(padded, lanes, -1, q + at, rows + at);
     }
-    meanField(arena, n, layout, { iterations, labelled: true }, { unary: rows, q }, this.#kernels, []);
+    meanField(arena, n, layout, { iterations, labelled: true }, { unary: rows, q }, this.#kernels);
     const probabilities = new Float32Array(labels * n);
-    const top = arena.allocate(padded * 4);
-    const best = arena.allocate(padded * 4);
+    const ordered = arena.allocate(padded * 4);
     arena.f32(top, padded).fill(-1);
     for (const { lanes, first, last, at } of groups) {
       arena.kernels.toPlanes(padded, lanes, q + at, rows + at);
       for (let l = first; l < last; l += 1) {
         const plane = rows + at + (l - first) * padded * 4;
         arena.kernels.keepLarger(padded, l, plane, top, best);
-        probabilities.set(arena.f32(plane, n), l * n);
+        probabilities.set(this.#fromStrips(plane, ordered), l * n);
       }
     }
-    const winners = arena.i32(best, n);
+    this.#fromStrips(best, ordered);
+    const winners = arena.i32(ordered, n);
     return { probabilities, labels: labels <= 256 ? Uint8Array.from(winners) : Uint16Array.from(winners) };
   }
 
   /**
    * Two-label inference for several unaries at once; four share one pass, at little more than the cost of one.
    *
-   * The two marginals sum to 1, so only label 1 is filtered: the other follows from the filter's response to ones.
+   * The filter is linear, so only the difference of the two marginals is filtered.
    *
    * @param logOdds - of each, [H, W]: energy of label 0 minus energy of label 1
    */
@@ -156,28 +157,28 @@ export class DenseCrf {
     for (const odds of logOdds) assertLength('DenseCrf.inferLogOdds: logOdds', odds.length, [this.height, this.width]);
     const results: CrfForeground[] = [];
     const padded = Math.ceil(n / 4) * 4;
-    const ones = logOdds.length === 0 || iterations === 0 ? [] : this.#responsesToOnes();
     for (let first = 0; first < logOdds.length; first += 4) {
       const group = logOdds.slice(first, first + 4);
       const layout: RowLayout = group.length === 1 ? layoutOf(1) : layoutOf(4);
-      const arena = this.#begin();
+      const arena = this.#begin(group.length > 1);
+      const plane = arena.allocate(padded * 4);
       const planes = arena.allocate(4 * padded * 4);
       const unary = arena.allocate(rowsBytes(layout, padded));
       const q = arena.allocate(rowsBytes(layout, padded));
       if (group.length === 1) {
         arena.f32(unary + (padded - 4) * 4, 4).fill(0);
-        arena.f32(unary, n).set(group[0]!);
+        this.#intoStrips(plane, group[0]!, unary);
       } else {
         arena.f32(planes, 4 * padded).fill(0);
-        group.forEach((odds, lane) => arena.f32(planes + lane * padded * 4, n).set(odds));
+        group.forEach((odds, lane) => this.#intoStrips(plane, odds, planes + lane * padded * 4));
         arena.kernels.toRows(padded, 1, 1, planes, unary);
       }
       const settings = { iterations, labelled: false };
-      const done = meanField(arena, n, layout, settings, { unary, q }, this.#kernels, ones);
+      const done = meanField(arena, n, layout, settings, { unary, q }, this.#kernels);
       const take = (rows: number): Float32Array[] => {
-        if (group.length === 1) return [arena.f32(rows, n).slice()];
+        if (group.length === 1) return [this.#fromStrips(rows, plane).slice()];
         arena.kernels.toPlanes(padded, 1, rows, planes);
-        return group.map((_, lane) => arena.f32(planes + lane * padded * 4, n).slice());
+        return group.map((_, lane) => this.#fromStrips(planes + lane * padded * 4, plane).slice());
       };
       const odds = take(done.logits);
       take(done.probabilities).forEach((probability, lane) => {
@@ -199,7 +200,9 @@ export class DenseCrf {
   refineMasks(masks: readonly Uint8Array[], iterations: number = crfIterations): Uint8Array[] {
     const odds = masks.map((mask) => {
       assertLength('DenseCrf.refineMasks: masks', mask.length, [this.height, this.width]);
-      return Float32Array.from(mask, (value) => (value === 0 ? -1 : 1));
+      const odds = new Float32Array(mask.length);
+      for (let k = 0; k < mask.length; k += 1) odds[k] = mask[k] === 0 ? -1 : 1;
+      return odds;
     });
     return this.inferLogOdds(odds, iterations).map((result) => result.mask);
   }
@@ -213,6 +216,18 @@ export class DenseCrf {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Puts a plane [H, W] in the lattices' order of pixels; `plane` is room for it. */
+  #intoStrips(plane: number, values: Float32Array, out: number): void {
+    this.#arena.f32(plane, values.length).set(values);
+    this.#arena.kernels.toStrips(this.width, this.height, plane, out);
+  }
+
+  /** The other way round; a view of the arena. */
+  #fromStrips(strips: number, out: number): Float32Array {
+    this.#arena.kernels.fromStrips(this.width, this.height, strips, out);
+    return this.#arena.f32(out, this.height * this.width);
   }
 
   #build(image: RgbImage, kernel: CrfKernel): BuiltKernel {
@@ -241,24 +256,14 @@ export class DenseCrf {
     return built;
   }
 
-  /** The arena with room above what stays for the photo. */
-  #begin(): CrfArena {
+  /** The arena with room above what stays for the photo; with the neighbours' rows if rows hold several values. */
+  #begin(needsPairs: boolean): CrfArena {
     if (this.#disposed) throw new U2SegError('wrong-usage', 'DenseCrf: used after dispose.');
     this.#arena.release(this.#base);
+    if (needsPairs && this.#kernels.some(({ pairs }) => pairs === undefined)) {
+      this.#kernels = this.#kernels.map((kernel) => ({ ...kernel, pairs: pairsOf(this.#arena, kernel.lattice) }));
+      this.#base = this.#arena.mark();
+    }
     return this.#arena;
-  }
-
-  /** [N] float32 for each kernel: the response of the normalized filter to ones, computed when first wanted. */
-  #responsesToOnes(): readonly number[] {
-    if (this.#ones !== undefined) return this.#ones;
-    const arena = this.#begin();
-    const n = this.height * this.width;
-    const ones = this.#kernels.map(() => arena.allocate(n * 4));
-    this.#base = arena.mark();
-    const unit = arena.allocate(n * 4);
-    arena.f32(unit, n).fill(1);
-    this.#kernels.forEach((kernel, i) => filterPlane(arena, n, kernel, unit, ones[i]!));
-    this.#ones = ones;
-    return ones;
   }
 }
