@@ -1,5 +1,6 @@
 /**
- * Inference of the full-width Panoptic Cascade Mask R-CNN (R50-FPN) on one image: TensorFlow.js against the exported graph in
+ * Inference of the full-width Panoptic Cascade Mask R-CNN (R50-FPN) on one image: TensorFlow.js, in float32 and where the
+ * processor has it in bfloat16, against the exported graph in
  * onnxruntime and the same network with the same weights in PyTorch (`U2SEG_PEER_PYTHON`), turn by turn.
  *
  *   npm run build && node benchmarks/dist/model/export-inference.js [K ...]
@@ -15,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { createOnnxSession } from '@u2seg/backbone';
 import { seededRng, type RgbImage } from '@u2seg/core';
 import {
+  cpuHasBfloat16,
   exportOnnx,
   inferWithSession,
   loadTfBackend,
@@ -44,8 +46,7 @@ function scene(): RgbImage {
 }
 
 const median = (values: readonly number[]): number => Math.round(values.toSorted((a, b) => a - b)[values.length >> 1]!);
-const engines = ['tfjs', 'onnxruntime', 'torch'] as const;
-type Engine = (typeof engines)[number];
+type Engine = 'tfjs' | 'tfjs bfloat16' | 'onnxruntime' | 'torch';
 type Found = Pick<Prediction['instances'], 'boxesXyxy' | 'scores' | 'classes'>;
 
 /** Detections that have a partner of the same class, a score within 1e-3 and coordinates within 0.1 pixels. */
@@ -92,6 +93,8 @@ interface PeerAnswer {
 }
 
 const backend = await loadTfBackend('auto');
+const narrow = cpuHasBfloat16() === true && backend.name === 'tensorflow';
+const engines: readonly Engine[] = ['tfjs', ...(narrow ? (['tfjs bfloat16'] as const) : []), 'onnxruntime', 'torch'];
 const image = scene();
 const results: Record<string, unknown>[] = [];
 for (const numClasses of process.argv.length > 2 ? process.argv.slice(2).map(Number) : [300, 800]) {
@@ -102,7 +105,12 @@ for (const numClasses of process.argv.length > 2 ? process.argv.slice(2).map(Num
   const exportMs = Math.round(performance.now() - exportStart);
   const session = await createOnnxSession(graph, { threads: availableParallelism() });
   const started = await startPeer(folder, model);
-  const times: Record<Engine, { ms: number; cpuMs: number }[]> = { tfjs: [], onnxruntime: [], torch: [] };
+  const times: Record<Engine, { ms: number; cpuMs: number }[]> = {
+    tfjs: [],
+    'tfjs bfloat16': [],
+    onnxruntime: [],
+    torch: [],
+  };
   const found = new Map<Engine, Found>();
   for (let round = 0; round <= rounds; round += 1) {
     for (const engine of engines) {
@@ -119,7 +127,9 @@ for (const numClasses of process.argv.length > 2 ? process.argv.slice(2).map(Num
         });
       } else {
         const prediction =
-          engine === 'tfjs' ? model.infer(image) : await inferWithSession(session, model.config, image);
+          engine === 'onnxruntime'
+            ? await inferWithSession(session, model.config, image)
+            : model.infer(image, { precision: engine === 'tfjs' ? 'float32' : 'bfloat16' });
         const { user, system } = process.cpuUsage(cpu);
         taken = { ms: performance.now() - start, cpuMs: (user + system) / 1000 };
         found.set(engine, prediction.instances);
@@ -141,10 +151,15 @@ for (const numClasses of process.argv.length > 2 ? process.argv.slice(2).map(Num
       detections: found.get(engine)!.scores.length,
       agreeingWithOnnxruntime: agreeing(ours, found.get(engine)!),
     }));
-  const onnxMs = rows.find(({ engine }) => engine === 'onnxruntime')!.ms;
+  const msOf = (name: Engine): number | undefined => rows.find(({ engine }) => engine === name)?.ms;
+  const [onnxMs, peerMs] = [msOf('onnxruntime')!, msOf('torch')];
   results.push({
     numClasses,
-    engines: rows.map((row) => ({ ...row, overOnnxruntime: Number((row.ms / onnxMs).toFixed(2)) })),
+    engines: rows.map((row) => ({
+      ...row,
+      overOnnxruntime: Number((row.ms / onnxMs).toFixed(2)),
+      ...(peerMs !== undefined && { peerOver: Number((peerMs / row.ms).toFixed(2)) }),
+    })),
     exportMs,
     graphMb: Math.round(graph.byteLength / 2 ** 20),
     torch: started === undefined ? 'not found' : (started.hello as { torch: string }).torch,

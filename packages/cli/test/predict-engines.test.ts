@@ -45,7 +45,11 @@ interface Instance {
   readonly bbox: readonly number[];
 }
 
-async function predict(engine: string, out: string): Promise<{ engine: string; instances: Instance[] }> {
+async function predict(
+  engine: string,
+  out: string,
+  ...more: string[]
+): Promise<{ engine: string; instances: Instance[] }> {
   const flags = [
     '--model',
     model,
@@ -58,6 +62,7 @@ async function predict(engine: string, out: string): Promise<{ engine: string; i
     '--min-panoptic-score',
     '0',
     '--json',
+    ...more,
   ];
   const { code, stdout, stderr } = await u2seg(['predict', photos, ...flags]);
   expect(code, stderr + stdout).toBe(0);
@@ -110,6 +115,33 @@ describe('u2seg predict', () => {
     const path = join(root, 'model', name!);
     await writeFile(path, (await readFile(path)).subarray(0, 5000));
     expect((await predict('onnxruntime', 'mended')).engine).toMatch(/graph exported to /u);
+  });
+
+  it('runs in bfloat16 where TensorFlow does, and says so', async () => {
+    const native = (await loadTfBackend('auto')).name.startsWith('tensorflow');
+    const flags = ['--model', model, '--precision', 'bfloat16', '--json'];
+    if (!native) {
+      const { code, stdout } = await u2seg(['predict', photos, ...flags, '--out', join(root, 'narrow')]);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/precision bfloat16 needs native TensorFlow/u);
+      return;
+    }
+    const exact = await predict('tfjs', 'exact');
+    const rounded = await predict('auto', 'rounded', '--precision', 'bfloat16');
+    expect(rounded.engine).toMatch(/^Engine: TensorFlow\.js \(bfloat16 was asked for\); bfloat16, /u);
+    const best = ({ instances }: { instances: Instance[] }): number => Math.max(...instances.map(({ score }) => score));
+    expect(Math.abs(best(rounded) - best(exact))).toBeLessThan(0.02);
+    const { code, stdout } = await u2seg([
+      'predict',
+      photos,
+      ...flags,
+      '--engine',
+      'onnxruntime',
+      '--out',
+      join(root, 'none'),
+    ]);
+    expect(code).not.toBe(0);
+    expect(stdout).toMatch(/the exported graph computes in float32; bfloat16 wants --engine tfjs/u);
   });
 
   it('refuses an engine there is not', async () => {

@@ -68,7 +68,7 @@ export {
 export type { TrainInstances, TrainSample } from './detector/train-sample.ts';
 export { configMetadataKey, exportOnnx, type ExportOptions } from './export/export-onnx.ts';
 export { inferWithSession } from './export/session-inference.ts';
-export { cpuHasBfloat16, type Precision } from './tf/precision.ts';
+export { assertPrecision, cpuHasBfloat16, type Precision } from './tf/precision.ts';
 export { loadTfBackend, tfBackendOrder, type TfBackend, type TfBackendName } from './tf/load-backend.ts';
 export { roiAlign } from './tf/roi-align.ts';
 export type { RoiAlignOptions } from './tf/roi-align-kernel.ts';

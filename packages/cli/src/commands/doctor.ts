@@ -60,7 +60,8 @@ function machineFacts(): { name: string; value: string }[] {
 }
 
 /** Said where the processor multiplies bfloat16 itself. */
-const reducedPrecision = 'this processor has bfloat16: --set train.precision=bfloat16 for large networks';
+const reducedPrecision =
+  'this processor has bfloat16: --set train.precision=bfloat16, and predict --precision bfloat16, for large networks';
 
 async function training(): Promise<Finding> {
   let backend: TfBackend;

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Precision } from '@u2seg/heads';
 import { Option, type Command } from 'commander';
 import { engineChoices, type EngineChoice } from '../pipeline/inference-engine.ts';
 import { hashFile } from '../pipeline/hash.ts';
@@ -16,6 +17,7 @@ interface PredictFlags {
   readonly minPanopticScore?: number;
   readonly backend: PipelineConfig['train']['backend'];
   readonly engine: EngineChoice;
+  readonly precision?: Precision;
   readonly augment?: boolean;
 }
 
@@ -39,6 +41,12 @@ export function registerPredict(program: Command, context: CommandContext): void
         .default('auto'),
     )
     .addOption(
+      new Option(
+        '--precision <name>',
+        'bfloat16: half the time of float32 or less in TensorFlow.js, where `u2seg doctor` says the processor has it',
+      ).choices(['float32', 'bfloat16']),
+    )
+    .addOption(
       new Option('--backend <name>', 'TensorFlow.js backend')
         .choices(['auto', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu'])
         .default('auto'),
@@ -53,6 +61,7 @@ export function registerPredict(program: Command, context: CommandContext): void
         ...(flags.minPanopticScore === undefined ? {} : { minPanopticScore: flags.minPanopticScore }),
         backend: flags.backend,
         engine: flags.engine,
+        ...(flags.precision === undefined ? {} : { precision: flags.precision }),
         ...(flags.augment === undefined ? {} : { augment: flags.augment }),
         identity: hashFile,
         reporter: createReporter(context),

@@ -143,6 +143,8 @@ const predict = z.strictObject({
   maxClusterOverlap: ratio,
   shortestEdge: positive,
   maxSize: positive,
+  /** `bfloat16` runs the network in TensorFlow.js with 8 significant bits: faster where `u2seg doctor` says so. */
+  precision: z.enum(['float32', 'bfloat16']).optional(),
   /**
    * Where the cluster of a predicted instance comes from: `network`, or `clusters`, the nearest of the clusters of the run's
    * instances to its descriptor (CutLER+: a class-agnostic network, classes by clustering).

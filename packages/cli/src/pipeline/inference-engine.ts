@@ -1,13 +1,13 @@
 /** What runs a trained network: its exported graph in onnxruntime, or the network itself in TensorFlow.js. */
 import { createOnnxSession } from '@u2seg/backbone';
 import { U2SegError } from '@u2seg/core';
-import { inferWithSession, loadTfBackend } from '@u2seg/heads';
+import { assertPrecision, inferWithSession, loadTfBackend, type Precision } from '@u2seg/heads';
 import type { Predictor } from '@u2seg/self-train';
 import type { PipelineConfig } from './config.ts';
 import { exportedGraph } from './exported-graph.ts';
 import { readModel, readModelInfo, type ModelInfo } from './model-file.ts';
 
-/** `auto` takes onnxruntime where it loads and no GPU is at TensorFlow's hands. */
+/** `auto` takes onnxruntime where it loads, no GPU is at TensorFlow's hands and float32 is wanted. */
 export type EngineChoice = 'auto' | 'onnxruntime' | 'tfjs';
 
 export const engineChoices: readonly EngineChoice[] = ['auto', 'onnxruntime', 'tfjs'];
@@ -22,14 +22,21 @@ export interface InferenceEngine extends Predictor {
 /**
  * Opens a model file for inference.
  *
- * @throws U2SegError `unavailable` if the engine that was asked for does not load, and as the model file's reader does
+ * @param precision - of TensorFlow.js; the exported graph computes in float32
+ * @throws U2SegError `unavailable` if the engine that was asked for does not load or has no such precision, `wrong-usage` for
+ * onnxruntime in bfloat16, and as the model file's reader does
  */
 export async function openInferenceEngine(
   modelPath: string,
   choice: EngineChoice,
   backend: PipelineConfig['train']['backend'],
+  precision: Precision = 'float32',
 ): Promise<InferenceEngine> {
-  if (choice === 'tfjs') return tfjsEngine(modelPath, backend, 'asked for');
+  if (precision !== 'float32' && choice === 'onnxruntime') {
+    throw new U2SegError('wrong-usage', `the exported graph computes in float32; ${precision} wants --engine tfjs.`);
+  }
+  if (choice === 'tfjs') return tfjsEngine(modelPath, backend, 'asked for', precision);
+  if (precision !== 'float32') return tfjsEngine(modelPath, backend, `${precision} was asked for`, precision);
   if (choice === 'onnxruntime') return onnxEngine(modelPath, backend, 'asked for');
   if (backend === 'tensorflow-gpu') return tfjsEngine(modelPath, backend, 'a GPU was asked for');
   if (backend === 'auto' && (await loadTfBackend(backend)).name === 'tensorflow-gpu') {
@@ -67,13 +74,15 @@ async function tfjsEngine(
   modelPath: string,
   backend: PipelineConfig['train']['backend'],
   why: string,
+  precision: Precision = 'float32',
 ): Promise<InferenceEngine> {
   const loaded = await loadTfBackend(backend);
+  assertPrecision('predict', precision);
   const { model, info } = await readModel(modelPath);
   return {
     info,
-    description: `TensorFlow.js (${why}); ${loaded.description}`,
-    infer: (image, options) => model.infer(image, options),
+    description: `TensorFlow.js (${why}); ${precision}, ${loaded.description}`,
+    infer: (image, options) => model.infer(image, { ...options, precision }),
     dispose: () => Promise.resolve(model.dispose()),
   };
 }

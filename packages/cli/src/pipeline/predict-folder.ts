@@ -9,6 +9,7 @@ import type { Reporter } from '../progress/reporter.ts';
 import type { PipelineConfig } from './config.ts';
 import { exportLabels } from './export-labels.ts';
 import { readModelInfo } from './model-file.ts';
+import type { Precision } from '@u2seg/heads';
 import type { EngineChoice } from './inference-engine.ts';
 import { indexPhotos, leftOut } from './photo-index.ts';
 import { predictAll } from './predict-stage.ts';
@@ -26,6 +27,8 @@ export interface PredictFolderOptions {
   readonly augment?: boolean;
   readonly backend: PipelineConfig['train']['backend'];
   readonly engine: EngineChoice;
+  /** Default float32. */
+  readonly precision?: Precision;
   /** Hash of the model file: what the predictions belong to. */
   readonly identity: (path: string) => Promise<string>;
   readonly reporter: Reporter;
@@ -48,6 +51,7 @@ export async function predictFolder(
       ...(options.augment === true ? {} : { scales: [1], flip: false, crf: false, regions: 0 }),
       ...info.testSize,
       minScore: options.minScore,
+      ...(options.precision === undefined ? {} : { precision: options.precision }),
       minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,
     },
   };

@@ -89,7 +89,7 @@ async function predictWith(
   if (done !== undefined) return { inputsHash, partitions, predictions, segments, summary: done };
   const present = await segments.present();
   if (present.size < partitions) {
-    const engine = await openInferenceEngine(model.path, choice, config.train.backend);
+    const engine = await openInferenceEngine(model.path, choice, config.train.backend, config.predict.precision);
     options.onEngine?.(engine.description);
     let count = present.size * photosPerPartition;
     try {

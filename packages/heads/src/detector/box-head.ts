@@ -1,9 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { reshape, toFloat32 } from '../tf/bfloat16.ts';
 import { scaleGradient } from '../tf/activation.ts';
 import type { BoxArray } from '../boxes/box-array.ts';
 import type { MapRows } from '../tf/roi-batch.ts';
 import type { DetectorConfig } from './config.ts';
-import { convLayer, linearLayer, type ForwardPass } from './layers.ts';
+import { convLayer, hiddenLayer, predictor, type ForwardPass } from './layers.ts';
 import { roiStageNames } from './parameter-specs.ts';
 import { poolPyramid } from './roi-pooler.ts';
 
@@ -40,11 +41,11 @@ export function boxStage(
     map = convLayer(pass, { name: `${head}.conv${k}`, norm, stride: 1, padding: 1, activation: 'relu' }, map);
   }
   const [regions, height, width, channels] = map.shape;
-  let x: tf.Tensor2D = tf.reshape(map, [regions, height * width * channels]);
-  for (let k = 1; k <= numFcs; k += 1) x = linearLayer(pass, `${head}.fc${k}`, x, 'relu');
-  const predictor = `roi_heads.box_predictor${infix}`;
+  let x: tf.Tensor2D = reshape(map, [regions, height * width * channels]) as tf.Tensor2D;
+  for (let k = 1; k <= numFcs; k += 1) x = hiddenLayer(pass, `${head}.fc${k}`, x);
+  x = toFloat32(x);
   return {
-    logits: linearLayer(pass, `${predictor}.cls_score`, x, 'linear', 'float32'),
-    deltas: linearLayer(pass, `${predictor}.bbox_pred`, x, 'linear', 'float32'),
+    logits: predictor(pass, `roi_heads.box_predictor${infix}.cls_score`, x),
+    deltas: predictor(pass, `roi_heads.box_predictor${infix}.bbox_pred`, x),
   };
 }

@@ -1,4 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { add, toFloat32 } from '../tf/bfloat16.ts';
 import { subsampleByTwo } from '../tf/pooling.ts';
 import { upsampleNearestByTwo } from '../tf/resize.ts';
 import type { FpnConfig } from './config.ts';
@@ -20,8 +21,8 @@ export function featurePyramid(pass: ForwardPass, { norm }: FpnConfig, maps: Bot
       { ...shared, name: `backbone.fpn_lateral${level}`, padding: 0 },
       inputs[level - 2]!,
     );
-    topDown = topDown === undefined ? lateral : tf.add(lateral, upsampleNearestByTwo(topDown));
+    topDown = topDown === undefined ? lateral : add(lateral, upsampleNearestByTwo(topDown));
     outputs.unshift(convLayer(pass, { ...shared, name: `backbone.fpn_output${level}`, padding: 1 }, topDown));
   }
-  return [...outputs, subsampleByTwo(outputs[3]!)] as unknown as Pyramid;
+  return [...outputs, subsampleByTwo(toFloat32(outputs[3]!))] as unknown as Pyramid;
 }

@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { convBatchNorm, normEpsilon, type BatchStatistics } from '../tf/batch-norm.ts';
 import { convBias, type ConvGeometry } from '../tf/convolution.ts';
+import { add, toBfloat16 } from '../tf/bfloat16.ts';
 import { groupNorm } from '../tf/group-norm.ts';
 import { relu } from '../tf/activation.ts';
 import { matrixProduct } from '../tf/matrix-product.ts';
 import type { Precision } from '../tf/precision.ts';
 import type { NormKind } from './config.ts';
 import type { ParameterStore } from './parameter-store.ts';
+import type { PreparedWeights } from './prepared-weights.ts';
 
 /** detectron2's group normalization always has 32 groups. */
 export const normGroups = 32;
@@ -18,8 +20,15 @@ export interface ForwardPass {
   readonly precision?: Precision;
   /** Batch normalization uses the batch's statistics and reports them. */
   readonly training: boolean;
+  /** Weights made ready for inference; absent: made for each layer anew. */
+  readonly prepared?: PreparedWeights;
   /** Receives the statistics of each batch normalization, by the name of its layer, and over how many values, when training. */
   readonly onStatistics: (layer: string, statistics: BatchStatistics, count: number) => void;
+}
+
+/** Type of what hidden layers hand on: at inference that of their products, in training, where gradients follow, float32. */
+export function hiddenType({ training, precision }: ForwardPass): Precision {
+  return training ? 'float32' : (precision ?? 'float32');
 }
 
 export interface ConvLayer extends ConvGeometry {
@@ -30,13 +39,17 @@ export interface ConvLayer extends ConvGeometry {
 
 /** Convolution with the normalization its configuration names: [B, H, W, Cin] -> [B, H', W', Cout]. */
 export function convLayer(pass: ForwardPass, options: ConvLayer, x: tf.Tensor4D): tf.Tensor4D {
-  const layer = { precision: pass.precision ?? 'float32', ...options };
+  const precision = options.precision ?? pass.precision ?? 'float32';
+  const result = pass.training || precision === 'float32' ? 'float32' : (options.result ?? 'bfloat16');
+  const layer = { ...options, precision, result };
   const { name, norm, activation } = layer;
   const weight = pass.parameters.get(`${name}.weight`) as tf.Variable<tf.Rank.R4>;
-  const of = (part: string): tf.Tensor1D => pass.parameters.get(`${name}.${part}`) as tf.Variable<tf.Rank.R1>;
-  if (norm === '') return convBias(x, weight, of('bias'), layer, activation);
+  const of = (part: string): tf.Variable<tf.Rank.R1> =>
+    pass.parameters.get(`${name}.${part}`) as tf.Variable<tf.Rank.R1>;
+  if (norm === '') return convBias(x, ready(pass, name, weight, precision), of('bias'), layer, activation);
   if (norm === 'GN') {
-    const convolved = convBias(x, weight, undefined, layer);
+    const plain = { ...layer, result: 'float32' } as const;
+    const convolved = convBias(x, ready(pass, name, weight, precision), undefined, plain);
     return groupNorm(convolved, of('norm.weight'), of('norm.bias'), normGroups, activation);
   }
   if (pass.training && norm !== 'FrozenBN') {
@@ -45,20 +58,41 @@ export function convLayer(pass: ForwardPass, options: ConvLayer, x: tf.Tensor4D)
     );
   }
   // fixed statistics make the normalization linear, so it folds into the convolution
-  const scale = tf.mul(of('norm.weight'), tf.rsqrt(tf.add(of('norm.running_var'), normEpsilon)));
-  const shift = tf.sub(of('norm.bias'), tf.mul(of('norm.running_mean'), scale)) as tf.Tensor1D;
-  return convBias(x, tf.mul(weight, scale) as tf.Tensor4D, shift, layer, activation);
+  const statistics = [of('norm.weight'), of('norm.running_var'), of('norm.bias'), of('norm.running_mean')];
+  const scaleOf = (): tf.Tensor1D => tf.mul(statistics[0]!, tf.rsqrt(tf.add(statistics[1]!, normEpsilon)));
+  const prepare = <T extends tf.Tensor>(part: string, make: () => T): T =>
+    pass.prepared === undefined
+      ? make()
+      : pass.prepared.get(`${name}.${part}.${precision}`, [weight, ...statistics], make);
+  const folded = prepare('folded', () => {
+    const exact = tf.mul(weight, scaleOf()) as tf.Tensor4D;
+    return precision === 'bfloat16' && !pass.training ? toBfloat16(exact) : exact;
+  });
+  const shift = prepare('shift', () => tf.sub(statistics[2]!, tf.mul(statistics[3]!, scaleOf())) as tf.Tensor1D);
+  return convBias(x, folded, shift, layer, activation);
 }
 
-/** [N, in] -> [N, out] */
-export function linearLayer(
-  pass: ForwardPass,
-  name: string,
-  x: tf.Tensor2D,
-  activation: 'relu' | 'linear' = 'linear',
-  precision: Precision = pass.precision ?? 'float32',
-): tf.Tensor2D {
+/** A weight in the precision of its product; in training as it is, because its gradient is wanted. */
+function ready<T extends tf.Tensor>(pass: ForwardPass, name: string, weight: T & tf.Variable, precision: Precision): T {
+  if (pass.training || precision === 'float32') return weight;
+  const make = (): T => toBfloat16<T>(weight);
+  return pass.prepared === undefined ? make() : pass.prepared.get(`${name}.${precision}`, [weight], make);
+}
+
+/** Product of [N, in] with a layer's weight [in, out], in the precision of hidden layers. */
+export function hiddenProduct(pass: ForwardPass, name: string, x: tf.Tensor2D): tf.Tensor2D {
   const weight = pass.parameters.get(`${name}.weight`) as tf.Variable<tf.Rank.R2>;
-  const value = tf.add(matrixProduct(x, weight, precision), pass.parameters.get(`${name}.bias`)) as tf.Tensor2D;
-  return activation === 'relu' ? relu(value) : value;
+  const precision = pass.precision ?? 'float32';
+  return matrixProduct(x, ready(pass, name, weight, precision), precision, hiddenType(pass));
+}
+
+/** [N, in] -> [N, out], in the precision of hidden layers, with ReLU. */
+export function hiddenLayer(pass: ForwardPass, name: string, x: tf.Tensor2D): tf.Tensor2D {
+  return relu(add(hiddenProduct(pass, name, x), pass.parameters.get(`${name}.bias`)));
+}
+
+/** [N, in] -> [N, out] in float32: the last layer of a head. */
+export function predictor(pass: ForwardPass, name: string, x: tf.Tensor2D): tf.Tensor2D {
+  const weight = pass.parameters.get(`${name}.weight`) as tf.Variable<tf.Rank.R2>;
+  return tf.add(matrixProduct(x, weight), pass.parameters.get(`${name}.bias`));
 }

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoxArray } from '../boxes/box-array.ts';
+import { add, reshape, toFloat32 } from '../tf/bfloat16.ts';
 import { relu } from '../tf/activation.ts';
 import { gatherRows } from '../tf/gather-rows.ts';
-import { matrixProduct } from '../tf/matrix-product.ts';
 import type { MapRows } from '../tf/roi-batch.ts';
 import type { DetectorConfig } from './config.ts';
-import { convLayer, type ForwardPass } from './layers.ts';
+import { convLayer, hiddenProduct, type ForwardPass } from './layers.ts';
 import { poolPyramid } from './roi-pooler.ts';
 
 /** Pools regions from p2 to p5 for the mask head: [R, poolSize, poolSize, C]. */
@@ -34,17 +34,11 @@ export function maskLogits(
     x = convLayer(pass, { name: `${head}.mask_fcn${k}`, norm, stride: 1, padding: 1, activation: 'relu' }, x);
   }
   const [regions, height, width, channels] = x.shape;
-  // stride equals kernel, so every input pixel makes its own 2x2 block
-  const flat = tf.reshape(x, [regions * height * width, channels]) as tf.Tensor2D;
-  const deconvolution = pass.parameters.get(`${head}.deconv.weight`) as tf.Tensor2D;
-  const blocks = tf.reshape(matrixProduct(flat, deconvolution, pass.precision), [
-    regions * height,
-    width,
-    2,
-    2 * convChannels,
-  ]);
-  const unfolded = tf.reshape(tf.transpose(blocks, [0, 2, 1, 3]), [regions, 4 * height * width, convChannels]);
-  const upsampled = relu(tf.add(unfolded, pass.parameters.get(`${head}.deconv.bias`))) as tf.Tensor3D;
+  // stride equals kernel, so every input pixel makes its own 2x2 block; blocks are put in place once they are masks
+  const flat = reshape(x, [regions * height * width, channels]) as tf.Tensor2D;
+  const blocks = hiddenProduct(pass, `${head}.deconv`, flat);
+  const places = reshape(blocks, [regions, 4 * height * width, convChannels]);
+  const upsampled = toFloat32(relu(add(places, pass.parameters.get(`${head}.deconv.bias`)))) as tf.Tensor3D;
 
   const weight = pass.parameters.get(`${head}.predictor.weight`);
   const bias = pass.parameters.get(`${head}.predictor.bias`);
@@ -54,5 +48,6 @@ export function maskLogits(
   const filters = tf.reshape(gatherRows(byClass as tf.Tensor2D, ofRegion), [regions, convChannels, 1]);
   const shifts = tf.reshape(gatherRows(tf.reshape(bias, [numMasks, 1]), ofRegion), [regions, 1, 1]);
   const logits = tf.add(tf.matMul(upsampled, filters), shifts);
-  return tf.reshape(logits, [regions, 2 * height, 2 * width]);
+  const inBlocks = tf.reshape(logits, [regions * height, width, 2, 2]);
+  return tf.reshape(tf.transpose(inBlocks, [0, 2, 1, 3]), [regions, 2 * height, 2 * width]);
 }

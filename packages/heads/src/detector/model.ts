@@ -11,6 +11,7 @@ import { detect, proposeRegions } from './inference.ts';
 import type { ForwardPass } from './layers.ts';
 import { maskLoss } from './mask-training.ts';
 import { combinePanoptic } from './panoptic.ts';
+import { PreparedWeights } from './prepared-weights.ts';
 import { ParameterStore } from './parameter-store.ts';
 import { finishInstances, finishSemantic, type Prediction } from './prediction.ts';
 import { imageBatch } from './preprocess.ts';
@@ -89,6 +90,7 @@ export class PanopticCascadeModel {
   readonly config: DetectorConfig;
   readonly store: ParameterStore;
   readonly #running: RunningStatistics;
+  readonly #prepared = new PreparedWeights();
 
   constructor(config: DetectorConfig, store: ParameterStore) {
     this.config = config;
@@ -190,6 +192,7 @@ export class PanopticCascadeModel {
 
   /** Losses of a batch and the gradient of their sum with respect to every trainable parameter. */
   gradients(batch: readonly TrainSample[], options: TrainForwardOptions): TrainGradients {
+    this.#prepared.dispose();
     const parameters = this.parameters();
     let forward: TrainForward | undefined;
     const { grads, value } = tf.variableGrads(() => {
@@ -236,6 +239,7 @@ export class PanopticCascadeModel {
   }
 
   dispose(): void {
+    this.#prepared.dispose();
     this.store.dispose();
   }
 
@@ -254,6 +258,7 @@ export class PanopticCascadeModel {
       parameters: this.store,
       precision,
       training: false,
+      prepared: this.#prepared,
       onStatistics: () => {},
     };
   }

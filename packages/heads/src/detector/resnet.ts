@@ -18,7 +18,7 @@ const prefix = 'backbone.bottom_up';
 
 /** ResNet of bottleneck blocks with the stride in the 3x3 convolution: [B, H, W, 3] -> res2 to res5. */
 export function resnet(pass: ForwardPass, config: ResnetConfig, images: tf.Tensor4D): BottomUpMaps {
-  const geometry = { stride: 2, padding: 3, constantInput: true } as const;
+  const geometry = { stride: 2, padding: 3, constantInput: true, result: 'float32' } as const;
   const stemLayer = { ...geometry, name: `${prefix}.stem.conv1`, activation: 'relu' } as const;
   const stem = stemMaxPool(convLayer(pass, { ...stemLayer, norm: stageNorm(config, 1) }, images));
   const maps: tf.Tensor4D[] = [];

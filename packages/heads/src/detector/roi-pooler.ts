@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { concatBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { assignLevels } from '../boxes/level-assignment.ts';
+import { toFloat32 } from '../tf/bfloat16.ts';
 import { roiAlignRows } from '../tf/roi-align.ts';
 import { mapRows, type MapRows, type PoolingOptions } from '../tf/roi-batch.ts';
 
@@ -9,7 +10,7 @@ const finestStride = 4;
 
 /** What regions are pooled from: p2 to p5 as [B, H, W, C], each half the size of the one before. */
 export function regionMaps(pyramid: readonly tf.Tensor4D[]): MapRows {
-  const maps = pyramid.slice(0, 4);
+  const maps = pyramid.slice(0, 4).map(toFloat32);
   return mapRows(
     maps,
     maps.map((_, level) => 1 / (finestStride * 2 ** level)),

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { toFloat32 } from '../tf/bfloat16.ts';
 import type { Pyramid } from './fpn.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
 
@@ -20,7 +21,8 @@ export function rpnHead(pass: ForwardPass, pyramid: Pyramid): RpnLevel[] {
   const plain = { norm: '', stride: 1, padding: 0, activation: 'linear' } as const;
   return pyramid.map((map, index) => {
     const [batch, height, width] = map.shape;
-    const hidden = convLayer(pass, { ...plain, name: `${name}.conv`, padding: 1, activation: 'relu' }, map);
+    const layer = { ...plain, name: `${name}.conv`, padding: 1, activation: 'relu' } as const;
+    const hidden = toFloat32(convLayer(pass, layer, map));
     const predictor = { ...plain, precision: 'float32' } as const;
     const logits = convLayer(pass, { ...predictor, name: `${name}.objectness_logits` }, hidden);
     const shifts = convLayer(pass, { ...predictor, name: `${name}.anchor_deltas` }, hidden);

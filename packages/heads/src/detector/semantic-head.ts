@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { toFloat32 } from '../tf/bfloat16.ts';
 import { resizeBilinear } from '../tf/resize.ts';
 import type { SemanticHeadConfig } from './config.ts';
 import type { Pyramid } from './fpn.ts';
@@ -19,8 +20,9 @@ export function semanticLogits(pass: ForwardPass, config: SemanticHeadConfig, py
     for (let k = 0; k < Math.max(1, level - 2); k += 1) {
       const name = `sem_seg_head.p${level}.${2 * k}`;
       x = convLayer(pass, { name, norm: config.norm, stride: 1, padding: 1, activation: 'relu' }, x);
-      if (level > 2) x = resizeBilinear(x, 2 * x.shape[1], 2 * x.shape[2]);
+      if (level > 2) x = resizeBilinear(toFloat32(x), 2 * x.shape[1], 2 * x.shape[2]);
     }
+    x = toFloat32(x);
     sum = sum === undefined ? x : tf.add(sum, x);
   }
   const plain = { norm: '', stride: 1, padding: 0, activation: 'linear', precision: 'float32' } as const;

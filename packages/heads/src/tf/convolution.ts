@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { add, positive, toBfloat16, toFloat32 } from './bfloat16.ts';
 import type { Precision } from './precision.ts';
 import { tensorflowKernels, type KernelAttributes, type TensorflowKernels } from './tensorflow-kernels.ts';
 
@@ -10,6 +11,8 @@ export interface ConvGeometry {
   readonly padding: number;
   /** Default float32. */
   readonly precision?: Precision;
+  /** Type of the result, default float32; bfloat16 is not differentiable. */
+  readonly result?: Precision;
   /** The input is data: nobody asks for its gradient. */
   readonly constantInput?: boolean;
 }
@@ -80,11 +83,13 @@ function backward(geometry: ConvGeometry): ConvGeometry {
 function tensorflowConv(kernels: TensorflowKernels): ConvKernels {
   const run = (name: string, inputs: tf.Tensor[], side: number, geometry: ConvGeometry): tf.Tensor4D => {
     const attributes = convAttributes(side, geometry);
-    const result =
-      geometry.precision === 'bfloat16'
-        ? kernels.runBfloat16(name, inputs, attributes)
-        : kernels.run(name, inputs, { types: { T: 'float32' }, ...attributes });
-    return result as tf.Tensor4D;
+    return tf.tidy(() => {
+      const T = geometry.precision ?? 'float32';
+      const to = T === 'bfloat16' ? toBfloat16 : toFloat32;
+      const operands = inputs.map((input) => (input.dtype === 'float32' ? to(input) : input));
+      const result = kernels.run(name, operands, { types: { T }, ...attributes });
+      return geometry.result === 'bfloat16' ? result : toFloat32(result);
+    }) as tf.Tensor4D;
   };
   return {
     forward: (x, weight, geometry) => run('Conv2D', [x, weight], weight.shape[0], geometry),
@@ -150,8 +155,8 @@ export function convBias(
     const save = all.pop() as unknown as tf.GradSaveFunc;
     const [input, filter, shift] = all as tf.Tensor[] as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D | undefined];
     let value = kernels.forward(input, filter, geometry);
-    if (shift !== undefined) value = tf.add(value, shift);
-    if (activation === 'relu') value = tf.relu(value);
+    if (shift !== undefined) value = add(value, shift);
+    if (activation === 'relu') value = positive(value);
     save(activation === 'relu' ? [input, filter, value] : [input, filter]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
       tf.tidy(() => {

@@ -1,22 +1,37 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { toBfloat16, toFloat32 } from './bfloat16.ts';
 import type { Precision } from './precision.ts';
 import { tensorflowKernels, type TensorflowKernels } from './tensorflow-kernels.ts';
 
-/** Differentiable product in the given precision: [N, I] x [I, O] -> [N, O] */
-export function matrixProduct(x: tf.Tensor2D, weight: tf.Tensor2D, precision: Precision = 'float32'): tf.Tensor2D {
+/**
+ * Differentiable product in the given precision: [N, I] x [I, O] -> [N, O]
+ *
+ * @param result - type of the result; bfloat16 is not differentiable
+ */
+export function matrixProduct(
+  x: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  precision: Precision = 'float32',
+  result: Precision = 'float32',
+): tf.Tensor2D {
   const kernels = precision === 'bfloat16' ? tensorflowKernels() : undefined;
-  if (kernels === undefined) return tf.matMul(x, weight);
+  if (kernels === undefined) return tf.matMul(toFloat32(x), weight);
+  if (result === 'bfloat16') return product(kernels, x, weight, false, false) as tf.Tensor2D;
   const operation = tf.customGrad((input, filter, save) => {
     (save as unknown as tf.GradSaveFunc)([input as tf.Tensor, filter as tf.Tensor]);
     return {
-      value: product(kernels, input as tf.Tensor, filter as tf.Tensor, false, false),
+      value: toFloat32(product(kernels, input as tf.Tensor, filter as tf.Tensor, false, false)),
       gradFunc: (dy: tf.Tensor, [sx, sw]: tf.Tensor[]) =>
-        tf.tidy(() => [product(kernels, dy, sw!, false, true), product(kernels, sx!, dy, true, false)]),
+        tf.tidy(() => [
+          toFloat32(product(kernels, dy, sw!, false, true)),
+          toFloat32(product(kernels, sx!, dy, true, false)),
+        ]),
     };
   });
   return operation(x, weight) as tf.Tensor2D;
 }
 
+/** The product in bfloat16. */
 function product(
   kernels: TensorflowKernels,
   a: tf.Tensor,
@@ -25,5 +40,5 @@ function product(
   transposeB: boolean,
 ): tf.Tensor {
   const bools = { transpose_a: transposeA, transpose_b: transposeB };
-  return kernels.runBfloat16('MatMul', [a, b], { bools });
+  return tf.tidy(() => kernels.run('MatMul', [toBfloat16(a), toBfloat16(b)], { types: { T: 'bfloat16' }, bools }));
 }

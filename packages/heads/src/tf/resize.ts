@@ -1,14 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { tensorflowKernels, type TensorflowKernels } from './tensorflow-kernels.ts';
+import { floatType, tensorflowKernels, type TensorflowKernels } from './tensorflow-kernels.ts';
 
 /** Repeats every pixel 2x2: [B, H, W, C] -> [B, 2H, 2W, C]. Its gradient sums the four copies. */
 export function upsampleNearestByTwo(x: tf.Tensor4D): tf.Tensor4D {
   const [, height, width] = x.shape;
   const operation = tf.customGrad((input) => ({
-    value: tf.image.resizeNearestNeighbor(input as tf.Tensor4D, [2 * height, 2 * width]),
+    value: repeated(input as tf.Tensor4D, 2 * height, 2 * width),
     gradFunc: (dy: tf.Tensor) => tf.tidy(() => tf.mul(tf.avgPool(dy as tf.Tensor4D, 2, 2, 'valid'), 4)),
   }));
   return operation(x) as tf.Tensor4D;
+}
+
+/** Nearest neighbours, in the type of `x`. */
+function repeated(x: tf.Tensor4D, height: number, width: number): tf.Tensor4D {
+  const kernels = tensorflowKernels();
+  if (kernels === undefined) return tf.image.resizeNearestNeighbor(x, [height, width]);
+  return kernels.run('ResizeNearestNeighbor', [x, tf.tensor1d([height, width], 'int32')], {
+    types: { T: floatType(x) },
+    bools: { align_corners: false, half_pixel_centers: false },
+  }) as tf.Tensor4D;
 }
 
 /** Forward pass and gradient of bilinear resizing with half-pixel centres (torch's `align_corners=False`). */

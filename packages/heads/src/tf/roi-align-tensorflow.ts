@@ -1,38 +1,32 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { boxWeights, type AxisWeights } from './roi-align-kernel.ts';
 import { rowCount, type MapLevel, type PoolingOptions, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
+import { sparseProduct, type SparseMatrix } from './sparse-product.ts';
 import type { TensorflowKernels } from './tensorflow-kernels.ts';
 
 /**
  * ROIAlign as the product of a sparse matrix with the maps' cells: a bin is a weighted mean of the few cells its samples lie
- * between, the same for all channels. The gradient is the product with the transposed matrix. Rows of a product are summed
- * by one thread each, in order, so results repeat to the bit.
+ * between, the same for all channels. The gradient is the product with the transposed matrix.
  */
 export function tensorflowRoiAlign(kernels: TensorflowKernels): RoiAlignKernels {
   return {
     forward({ rows, levels }, rois, options) {
       const side = options.outputSize;
       const shape: [number, number, number, number] = [rois.images.length, side, side, rows.shape[1]];
-      const matrix = sparseMatrix(kernels, levels, rois, options);
-      return tf.reshape(matrix.times(rows), shape);
+      return tf.reshape(sparseProduct(kernels, poolingMatrix(levels, rois, options), rows, false), shape);
     },
     backward(dy, levels, rois, options) {
-      const matrix = sparseMatrix(kernels, levels, rois, options);
-      return matrix.transposedTimes(tf.reshape(dy, [-1, dy.shape[3]]));
+      const flat = tf.reshape(dy, [-1, dy.shape[3]]) as tf.Tensor2D;
+      return sparseProduct(kernels, poolingMatrix(levels, rois, options), flat, true);
     },
   };
 }
 
-/** Non-zero weights of all bins: row `(r side + y) side + x` of region r, column the cell's row among the maps'. */
-export interface PoolingWeights {
-  /** [n, 2] (row, column), rows ascending */
-  readonly places: Int32Array;
-  /** [n] */
-  readonly values: Float32Array;
-}
-
-/** The interpolation weights of every bin, as the product of its row's and its column's. */
-export function poolingWeights(levels: readonly MapLevel[], rois: RoiBatch, options: PoolingOptions): PoolingWeights {
+/**
+ * The interpolation weights of every bin, each the product of its row's and its column's: row `(r side + y) side + x` of
+ * region r, column the cell's row among the maps'.
+ */
+function poolingMatrix(levels: readonly MapLevel[], rois: RoiBatch, options: PoolingOptions): SparseMatrix {
   const side = options.outputSize;
   const boxes = Array.from(rois.images, (image, r) => {
     const level = levels[rois.levels?.[r] ?? 0]!;
@@ -57,7 +51,7 @@ export function poolingWeights(levels: readonly MapLevel[], rois: RoiBatch, opti
       }
     }
   });
-  return { places, values };
+  return { shape: [boxes.length * side * side, rowCount(levels)], places, values };
 }
 
 /** The weights of one axis that are not zero, bin after bin. */
@@ -85,29 +79,4 @@ function nonZero({ start, count, weights }: AxisWeights, side: number): AxisEntr
     from[bin + 1] = total;
   }
   return { from, cells, weights: kept, total };
-}
-
-interface SparseMatrix {
-  /** [N, C] -> [R side side, C] */
-  times(dense: tf.Tensor2D): tf.Tensor2D;
-  /** [R side side, C] -> [N, C] */
-  transposedTimes(dense: tf.Tensor2D): tf.Tensor2D;
-}
-
-function sparseMatrix(
-  kernels: TensorflowKernels,
-  levels: readonly MapLevel[],
-  rois: RoiBatch,
-  options: PoolingOptions,
-): SparseMatrix {
-  const size = [rois.images.length * options.outputSize ** 2, rowCount(levels)] as const;
-  const { places, values } = poolingWeights(levels, rois, options);
-  const product = (dense: tf.Tensor2D, transposed: boolean): tf.Tensor2D => {
-    if (values.length === 0) return tf.zeros([size[transposed ? 1 : 0], dense.shape[1]]);
-    return tf.tidy(() => {
-      const indices = tf.tensor2d(places, [values.length, 2], 'int32');
-      return kernels.sparseProduct(indices, tf.tensor1d(values), size, dense, transposed) as tf.Tensor2D;
-    });
-  };
-  return { times: (dense) => product(dense, false), transposedTimes: (dense) => product(dense, true) };
 }

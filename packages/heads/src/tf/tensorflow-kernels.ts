@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** `DT_BFLOAT16` of TensorFlow's types.proto, which the binding does not name. */
-const bfloat16Type = 14;
+/** Element types of TensorFlow, by their numbers in its types.proto; the binding names only some. */
+const elementTypes = { float32: 1, int32: 3, int64: 9, bfloat16: 14 } as const;
+
+export type ElementType = keyof typeof elementTypes;
 
 /** One attribute of a TensorFlow operation as tfjs-node's binding takes it. */
 interface KernelAttribute {
@@ -10,9 +12,12 @@ interface KernelAttribute {
   readonly value: unknown;
 }
 
-/** A tensor of the binding that TensorFlow.js does not know, for want of its element type. */
+/** A result of the binding. */
 interface NativeTensor {
   readonly id: number;
+  readonly shape: readonly number[];
+  /** Number in types.proto. */
+  readonly dtype: number;
 }
 
 interface NodeBinding extends Readonly<Record<string, unknown>> {
@@ -22,20 +27,30 @@ interface NodeBinding extends Readonly<Record<string, unknown>> {
     inputs: readonly number[],
     outputs: number,
   ): NativeTensor[];
-  deleteTensor(id: number): void;
 }
 
 interface NodeBackend {
   readonly binding: NodeBinding;
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   createOutputTensor(tensor: NativeTensor): tf.Tensor;
-  executeSingleOutput(name: string, attributes: readonly KernelAttribute[], inputs: readonly tf.Tensor[]): tf.Tensor;
-  executeMultipleOutputs(
-    name: string,
-    attributes: readonly KernelAttribute[],
-    inputs: readonly tf.Tensor[],
-    outputs: number,
-  ): tf.Tensor[];
+}
+
+/**
+ * Data of tensors whose elements TensorFlow.js has no type for. It takes them for float32 tensors, which gives them a shape, a
+ * scope and a place on the gradient tape; only kernels that are called with their true type may have them.
+ */
+const foreign = new WeakMap<object, number>();
+/** Types TensorFlow.js knows: float32, int32, bool. */
+const known: ReadonlySet<number> = new Set([1, 3, 10]);
+
+/** True for a tensor whose elements are bfloat16, see {@link TensorflowKernels.cast}. */
+export function isBfloat16(x: tf.Tensor): boolean {
+  return foreign.get(x.dataId) === elementTypes.bfloat16;
+}
+
+/** Element type of a tensor of numbers: float32 or bfloat16. */
+export function floatType(x: tf.Tensor): 'float32' | 'bfloat16' {
+  return isBfloat16(x) ? 'bfloat16' : 'float32';
 }
 
 /**
@@ -52,86 +67,25 @@ export class TensorflowKernels {
   }
 
   run(name: string, inputs: readonly tf.Tensor[], attributes: KernelAttributes): tf.Tensor {
-    return this.#backend.executeSingleOutput(name, this.#attributes(attributes), inputs);
+    return this.runMany(name, inputs, attributes, 1)[0]!;
   }
 
   runMany(name: string, inputs: readonly tf.Tensor[], attributes: KernelAttributes, outputs: number): tf.Tensor[] {
-    return this.#backend.executeMultipleOutputs(name, this.#attributes(attributes), inputs, outputs);
-  }
-
-  /**
-   * An operation with type attribute `T` on float32 tensors, in bfloat16: its float32 inputs are rounded to the nearest even,
-   * its one result is widened again. TensorFlow.js has no such type, so what lies between never becomes a tensor of its.
-   */
-  runBfloat16(name: string, inputs: readonly tf.Tensor[], attributes: Omit<KernelAttributes, 'types'>): tf.Tensor {
-    const { binding } = this.#backend;
     const ids = this.#backend.getInputTensorIds(inputs);
-    const made: NativeTensor[] = [];
-    const run = (operation: string, list: KernelAttribute[], operands: readonly number[]): NativeTensor => {
-      const result = binding.executeOp(operation, list, operands, 1)[0]!;
-      made.push(result);
-      return result;
-    };
-    const cast = (id: number, from: number, to: number): number =>
-      run('Cast', [this.#type('SrcT', from), this.#type('DstT', to), this.#truncate], [id]).id;
-    const [float, bfloat16] = [binding['TF_FLOAT'] as number, bfloat16Type];
-    try {
-      const operands = inputs.map((input, i) => (input.dtype === 'float32' ? cast(ids[i]!, float, bfloat16) : ids[i]!));
-      const result = run(name, [this.#type('T', bfloat16), ...this.#attributes(attributes)], operands);
-      cast(result.id, bfloat16, float);
-      return this.#backend.createOutputTensor(made.pop()!);
-    } finally {
-      for (const { id } of made) binding.deleteTensor(id);
-    }
+    const results = this.#backend.binding.executeOp(name, this.#attributes(attributes), ids, outputs);
+    return results.map((result) => this.#adopt(result));
   }
 
-  /**
-   * Product of a sparse matrix, or its transpose, with a dense one: [rows, columns] x [columns, C] -> [rows, C].
-   *
-   * @param places - [n, 2] (row, column) of the values, rows ascending
-   * @param values - [n]
-   */
-  sparseProduct(
-    places: tf.Tensor,
-    values: tf.Tensor,
-    [rows, columns]: readonly [number, number],
-    dense: tf.Tensor,
-    transposed: boolean,
-  ): tf.Tensor {
-    const { binding } = this.#backend;
-    const made: NativeTensor[] = [];
-    const run = (name: string, attributes: KernelAttribute[], operands: readonly number[]): number => {
-      const result = binding.executeOp(name, attributes, operands, 1)[0]!;
-      made.push(result);
-      return result.id;
-    };
-    const [float, int, long] = ['TF_FLOAT', 'TF_INT32', 'TF_INT64'].map((type) => binding[type] as number);
-    const flags = (names: readonly string[]): KernelAttribute[] =>
-      names.map((name) => ({ name, type: binding['TF_ATTR_BOOL'] as number, value: false }));
-    const size = tf.tensor1d([rows, columns], 'int32');
-    try {
-      const [at, weights, shape, right] = this.#backend.getInputTensorIds([places, values, size, dense]);
-      const toLong = [this.#type('SrcT', int!), this.#type('DstT', long!), ...flags(['Truncate'])];
-      const operands = [run('Cast', toLong, [at!]), weights!, run('Cast', toLong, [shape!])];
-      const upright = run('SparseTensorToCSRSparseMatrix', [this.#type('T', float!)], operands);
-      const matrix = transposed
-        ? run('SparseMatrixTranspose', [this.#type('type', float!), ...flags(['conjugate'])], [upright])
-        : upright;
-      const options = ['transpose_a', 'transpose_b', 'adjoint_a', 'adjoint_b', 'transpose_output', 'conjugate_output'];
-      run('SparseMatrixMatMul', [this.#type('T', float!), ...flags(options)], [matrix, right!]);
-      return this.#backend.createOutputTensor(made.pop()!);
-    } finally {
-      for (const { id } of made) binding.deleteTensor(id);
-      size.dispose();
-    }
+  /** Elements in another type; bfloat16 is rounded to the nearest even. */
+  cast(x: tf.Tensor, from: ElementType, to: ElementType): tf.Tensor {
+    return this.run('Cast', [x], { types: { SrcT: from, DstT: to }, bools: { Truncate: false } });
   }
 
-  #type(name: string, value: number): KernelAttribute {
-    return { name, type: this.#backend.binding['TF_ATTR_TYPE'] as number, value };
-  }
-
-  get #truncate(): KernelAttribute {
-    return { name: 'Truncate', type: this.#backend.binding['TF_ATTR_BOOL'] as number, value: false };
+  #adopt(result: NativeTensor): tf.Tensor {
+    if (known.has(result.dtype)) return this.#backend.createOutputTensor(result);
+    const tensor = this.#backend.createOutputTensor({ ...result, dtype: elementTypes.float32 });
+    foreign.set(tensor.dataId, result.dtype);
+    return tensor;
   }
 
   #attributes(attributes: KernelAttributes): KernelAttribute[] {
@@ -141,13 +95,8 @@ export class TensorflowKernels {
       for (const [name, value] of Object.entries(entries ?? {}))
         list.push({ name, type: binding[kind] as number, value });
     };
-    const types = Object.fromEntries(
-      Object.entries(attributes.types ?? {}).map(([name, type]) => [
-        name,
-        type === 'float32' ? binding['TF_FLOAT'] : binding['TF_INT32'],
-      ]),
-    );
-    add('TF_ATTR_TYPE', types);
+    const types = Object.entries(attributes.types ?? {}).map(([name, type]) => [name, elementTypes[type]]);
+    add('TF_ATTR_TYPE', Object.fromEntries(types) as Record<string, number>);
     add('TF_ATTR_INT', attributes.ints);
     add('TF_ATTR_FLOAT', attributes.floats);
     add('TF_ATTR_BOOL', attributes.bools);
@@ -157,7 +106,7 @@ export class TensorflowKernels {
 }
 
 export interface KernelAttributes {
-  readonly types?: Readonly<Record<string, 'float32' | 'int32'>>;
+  readonly types?: Readonly<Record<string, ElementType>>;
   readonly ints?: Readonly<Record<string, number | readonly number[]>>;
   readonly floats?: Readonly<Record<string, number>>;
   readonly bools?: Readonly<Record<string, boolean>>;
