@@ -2,9 +2,10 @@
 // Element-wise steps of the mean field, and conversions between planes [L, N] and rows of labels.
 import { stripWidth } from './crf-lattice';
 
-/** out[k] = in[k] * factor for float32 [0, n). */
+/** out[k] = in[k] * factor for float32 [n] rounded up to 4. */
 export function scaled(n: i32, factor: f32, input: usize, out: usize): void {
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) store<f32>(out + k, load<f32>(input + k) * factor);
+  const f = f32x4.splat(factor);
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) v128.store(out + k, f32x4.mul(v128.load(input + k), f));
 }
 
 /** Copies a plane [h, w] of 4-byte values into the order of strips (see `crf-lattice.ts`). */
@@ -89,11 +90,21 @@ function transpose4(a: v128, b: v128, c: v128, d: v128, out: usize, stride: usiz
   v128.store(out + 3 * stride, i64x2.shuffle(ab1, cd1, 1, 3));
 }
 
-/** out[k] = n^-1/2 or n^-1 of the filter's response to ones. */
-export function normalizer(n: i32, root: bool, factor: f32, norm: usize, out: usize): void {
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 4) {
-    const v = <f64>load<f32>(norm + k) + 1e-20;
-    store<f32>(out + k, <f32>(root ? 1.0 / sqrt(v) : 1.0 / v) * factor);
+/** out[k] = n^-1/2 or n^-1 of the filter's response to ones, [n] rounded up to 4. */
+export function normalizer(n: i32, root: bool, norm: usize, out: usize): void {
+  const one = f64x2.splat(1);
+  const tiny = f64x2.splat(1e-20);
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
+    const v = v128.load(norm + k);
+    let a = f64x2.add(f64x2.promote_low_f32x4(v), tiny);
+    let b = f64x2.add(f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 0)), tiny);
+    if (root) {
+      a = f64x2.sqrt(a);
+      b = f64x2.sqrt(b);
+    }
+    a = f32x4.demote_f64x2_zero(f64x2.div(one, a));
+    b = f32x4.demote_f64x2_zero(f64x2.div(one, b));
+    v128.store(out + k, i64x2.shuffle(a, b, 0, 2));
   }
 }
 

@@ -9,24 +9,26 @@
 
 /** Columns of a strip: pixels are ordered by strip, within a strip row by row. */
 export const stripWidth: i32 = 64;
-/** Pixels of a tile, a multiple of 4 that leaves its vertices below 2^15. */
-export const tile: i32 = 2048;
+/** Pixels of a tile, a multiple of 4; its vertices are fewer than 2^16 - 1 and than half of its hash table's slots. */
+export const tile: i32 = 4096;
 
 /** Pixels whose keys are made together and then looked up together. */
 const block: i32 = 64;
 
-// Scratch of one thread: 6 vectors each of elevated, rem0 and rank, then by rank values and key steps, then a block's
-// keys, the tile's features, its hash table and the counts of a sort.
+// Scratch of one thread: 6 vectors each of elevated, rem0 and rank, then by rank values and key steps, each coordinate's
+// weight and step, a block's keys, the tile's features, its hash table and the counts of a sort.
 const rem0At: usize = 128;
 const rankAt: usize = 256;
 const scaleAt: usize = 384;
 const byRankAt: usize = 512;
 const stepAt: usize = 576;
-const blockKeysAt: usize = 640;
+const ownStepAt: usize = 640;
+const ownWeightAt: usize = 704;
+const blockKeysAt: usize = 768;
 const featuresAt: usize = blockKeysAt + 64 * 6 * 8;
-const tableAt: usize = featuresAt + 5 * 2048 * 4;
-const tableBits: usize = 15;
-const countsAt: usize = tableAt + (2 << 15);
+const tableAt: usize = featuresAt + 5 * 4096 * 4;
+const tableBits: usize = 16;
+const countsAt: usize = tableAt + (2 << 16);
 const digitBits: i32 = 11;
 
 /** Bytes of scratch that a thread needs while a lattice is built. */
@@ -69,6 +71,13 @@ export function buildTiles(
     const s = <f32>((1.0 / sqrt<f64>(<f64>((i + 1) * (i + 2)))) * <f64>spread);
     v128.store(scratch + scaleAt + ((<usize>i) << 4), f32x4.splat(s));
   }
+  const growth = <i64>load<f64>(keyWeights + ((<usize>d) << 3));
+  const origin = <i64>load<f64>(keyWeights + ((<usize>d) << 3), 8);
+  for (let i: usize = 0; i <= <usize>d; i++) {
+    const weight = i < <usize>d ? <i64>load<f64>(keyWeights + (i << 3)) : 0;
+    store<i64>(scratch + ownWeightAt + (i << 3), weight);
+    store<i64>(scratch + ownStepAt + (i << 3), growth - weight);
+  }
   const blockKeys = scratch + blockKeysAt;
   const features = scratch + featuresAt;
   for (let t = first; t < last; t++) {
@@ -82,7 +91,7 @@ export function buildTiles(
       let key = blockKeys;
       for (let k = start; k < end; k += 4) {
         simplexOf(d, features + ((<usize>(k - from)) << 2), scratch);
-        verticesOf(d, keyWeights, scratch, key, weights + ((<usize>(k * d1)) << 2));
+        verticesOf(d, origin, scratch, key, weights + ((<usize>(k * d1)) << 2));
         key += (<usize>d1) << 5;
       }
       const out = locals + ((<usize>(start * d1)) << 1);
@@ -218,21 +227,18 @@ function simplexOf(d: i32, features: usize, scratch: usize): void {
 }
 
 /** Keys [4, d + 1] and barycentric weights [4, d + 1] of the vertices of the simplices that {@link simplexOf} found. */
-function verticesOf(d: i32, keyWeights: usize, scratch: usize, keys: usize, weights: usize): void {
+function verticesOf(d: i32, origin: i64, scratch: usize, keys: usize, weights: usize): void {
   const d1 = <usize>(d + 1);
   const byRank = scratch + byRankAt;
   const steps = scratch + stepAt;
-  const ones = <i64>load<f64>(keyWeights + ((<usize>d) << 3));
-  const origin = <i64>load<f64>(keyWeights + ((<usize>d) << 3), 8);
   for (let lane: usize = 0; lane < 16; lane += 4) {
     let key = origin;
     for (let i: usize = 0; i < d1; i++) {
       const at = scratch + lane + (i << 4);
       const r = <usize>load<i32>(at + rankAt);
-      const weight = i < <usize>d ? <i64>load<f64>(keyWeights + (i << 3)) : 0;
       store<f32>(byRank + (r << 2), load<f32>(at));
-      store<i64>(steps + (r << 3), ones - weight);
-      key += i64(load<i32>(at + rem0At)) * weight;
+      store<i64>(steps + (r << 3), load<i64>(scratch + ownStepAt + (i << 3)));
+      key += i64(load<i32>(at + rem0At)) * load<i64>(scratch + ownWeightAt + (i << 3));
     }
     let next = load<f32>(byRank + ((<usize>d) << 2));
     store<f32>(weights, next + (<f32>1.0 + (<f32>0.0 - load<f32>(byRank))));

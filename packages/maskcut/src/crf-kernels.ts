@@ -23,7 +23,7 @@ export interface CrfKernels {
   scaled(n: number, factor: number, input: number, out: number): void;
   toRows(padded: number, lanes: number, factor: number, planes: number, rows: number): void;
   toPlanes(padded: number, lanes: number, rows: number, planes: number): void;
-  normalizer(n: number, root: boolean, factor: number, norm: number, out: number): void;
+  normalizer(n: number, root: boolean, norm: number, out: number): void;
   keepLarger(padded: number, label: number, plane: number, top: number, best: number): void;
 }
 

@@ -234,23 +234,24 @@ export class DenseCrf {
     const arena = this.#arena;
     const n = this.height * this.width;
     const lattice = buildLattice(arena, image, kernel);
-    const before = arena.allocate(n * 4);
-    const after = arena.allocate(n * 4);
+    const bytes = Math.ceil(n / 4) * 16;
+    const before = arena.allocate(bytes);
+    const after = arena.allocate(bytes);
     const scratch = arena.mark();
     const alpha = Math.fround(1 / (1 + 2 ** -lattice.d));
-    const unit = arena.allocate(n * 4);
-    const norm = arena.allocate(n * 4);
-    arena.f32(unit, n).fill(1);
-    arena.f32(before, n).fill(1);
-    arena.f32(after, n).fill(alpha);
     const normalization = kernel.normalization ?? 'symmetric';
     const built: BuiltKernel = { compat: kernel.compat, lattice, before, after };
+    arena.f32(after, n).fill(alpha);
     // 'none' is the bare filter: the released code computes a mean factor N / sum(n) but never applies it.
-    if (normalization !== 'none') {
-      filterPlane(arena, n, built, unit, norm);
-      const root = normalization === 'symmetric';
-      if (normalization !== 'after') arena.kernels.normalizer(n, root, 1, norm, before);
-      if (normalization !== 'before') arena.kernels.normalizer(n, root, alpha, norm, after);
+    if (normalization === 'none') arena.f32(before, n).fill(1);
+    else {
+      const unit = arena.allocate(bytes);
+      const norm = arena.allocate(bytes);
+      arena.f32(unit, n).fill(1);
+      filterPlane(arena, n, { ...built, before: unit }, unit, norm);
+      arena.kernels.normalizer(n, normalization === 'symmetric', norm, before);
+      if (normalization !== 'before') arena.kernels.scaled(n, alpha, before, after);
+      if (normalization === 'after') arena.f32(before, n).fill(1);
     }
     arena.release(scratch);
     return built;

@@ -28,7 +28,7 @@ export interface PermutohedralLattice {
 }
 
 /** Pixels of a tile, as in `assembly/crf-lattice.ts`. */
-export const tile = 2048;
+export const tile = 4096;
 
 /**
  * Builds the lattice of one kernel. Two threads take half of the tiles each; the points are numbered in the order of their
