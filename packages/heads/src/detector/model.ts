@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertImage, U2SegError, type RgbImage, type SeededRng } from '@u2seg/core';
 import type { BatchStatistics } from '../tf/batch-norm.ts';
 import { assertPrecision, type Precision } from '../tf/precision.ts';
+import { valueAndGradients } from '../tf/value-and-gradients.ts';
 import { withinScope } from '../tf/within-scope.ts';
 import { concatBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { cascadeLosses } from './cascade-training.ts';
@@ -195,13 +196,13 @@ export class PanopticCascadeModel {
     this.#prepared.dispose();
     const parameters = this.parameters();
     let forward: TrainForward | undefined;
-    const { grads, value } = tf.variableGrads(() => {
+    const { gradients: found, value } = valueAndGradients(() => {
       forward = this.forwardTrain(batch, options);
       for (const loss of Object.values(forward.losses)) tf.keep(loss);
       return forward.total;
     }, [...parameters.values()]);
     const gradients = new Map<string, tf.Tensor>();
-    for (const [name, variable] of parameters) gradients.set(name, grads[variable.name] ?? tf.zerosLike(variable));
+    for (const [name, variable] of parameters) gradients.set(name, found.get(variable.name) ?? tf.zerosLike(variable));
     const { losses, ...rest } = forward!;
     const values: Record<string, number> = {};
     for (const [name, loss] of Object.entries(losses)) {
