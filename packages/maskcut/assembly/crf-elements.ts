@@ -34,48 +34,29 @@ export function fromStrips(w: i32, h: i32, strips: usize, out: usize): void {
   }
 }
 
-/** Rows of 4 * lanes values from as many planes [padded], times `factor`; padded is a multiple of 4. */
-export function toRows(padded: i32, lanes: i32, factor: f32, planes: usize, rows: usize): void {
+/** Rows of 4 values from as many planes [padded], times `factor`; padded is a multiple of 4. */
+export function toRows(padded: i32, factor: f32, planes: usize, rows: usize): void {
   const plane = (<usize>padded) << 2;
-  const width = (<usize>lanes) << 4;
   const f = f32x4.splat(factor);
-  for (let l: usize = 0; l < <usize>lanes; l++) {
-    let from = planes + (l << 2) * plane;
-    let to = rows + (l << 4);
-    const end = from + plane;
-    for (; from < end; from += 16) {
-      transpose4(
-        f32x4.mul(f, v128.load(from)),
-        f32x4.mul(f, v128.load(from + plane)),
-        f32x4.mul(f, v128.load(from + 2 * plane)),
-        f32x4.mul(f, v128.load(from + 3 * plane)),
-        to,
-        width,
-      );
-      to += 4 * width;
-    }
+  for (let from = planes; from < planes + plane; from += 16) {
+    transpose4(
+      f32x4.mul(f, v128.load(from)),
+      f32x4.mul(f, v128.load(from + plane)),
+      f32x4.mul(f, v128.load(from + 2 * plane)),
+      f32x4.mul(f, v128.load(from + 3 * plane)),
+      rows,
+      16,
+    );
+    rows += 64;
   }
 }
 
-/** Planes [padded] from rows of 4 * lanes values, the other way round. */
-export function toPlanes(padded: i32, lanes: i32, rows: usize, planes: usize): void {
+/** Planes [padded] from rows of 4 values, the other way round. */
+export function toPlanes(padded: i32, rows: usize, planes: usize): void {
   const plane = (<usize>padded) << 2;
-  const width = (<usize>lanes) << 4;
-  for (let l: usize = 0; l < <usize>lanes; l++) {
-    let to = planes + (l << 2) * plane;
-    let from = rows + (l << 4);
-    const end = to + plane;
-    for (; to < end; to += 16) {
-      transpose4(
-        v128.load(from),
-        v128.load(from + width),
-        v128.load(from + 2 * width),
-        v128.load(from + 3 * width),
-        to,
-        plane,
-      );
-      from += 4 * width;
-    }
+  for (let to = planes; to < planes + plane; to += 16) {
+    transpose4(v128.load(rows), v128.load(rows, 16), v128.load(rows, 32), v128.load(rows, 48), to, plane);
+    rows += 64;
   }
 }
 
@@ -167,51 +148,39 @@ export function tanhOfHalf(from: i32, to: i32, logits: usize, q: usize, floor: f
 }
 
 /**
- * Softmax over the labels of `count` pixels; what is below e^floor of the largest becomes 0. Labels lie in groups of 4
- * lanes, the last of `lastLanes`: group g of the logits from `logits + g * logitsStride`, of the result accordingly,
- * the last one `lastBack` bytes before that, for its rows are shorter.
+ * Softmax over the labels of `count` pixels; what is below e^floor of the largest becomes 0. Labels lie in groups of 4,
+ * group g of the logits from `logits + g * logitsStride`, of the result accordingly; the logits are overwritten.
  */
 export function softmaxGroups(
   groups: i32,
-  lastLanes: i32,
   count: i32,
   logits: usize,
   logitsStride: usize,
   q: usize,
   qStride: usize,
-  lastBack: usize,
   floor: f32,
 ): void {
   const low = f32x4.splat(floor);
-  const full = groups - 1;
-  const lastWidth = (<usize>lastLanes) << 4;
+  const end = logits + <usize>groups * logitsStride;
   for (let k: usize = 0; k < <usize>count; k++) {
-    let m = f32x4.splat(-3.4028234663852886e38);
-    for (let g = 0; g <= full; g++) {
-      const width = g === full ? lastWidth : 64;
-      const x = logits + <usize>g * logitsStride + k * width;
-      for (let l: usize = 0; l < width; l += 16) m = f32x4.max(m, v128.load(x + l));
-    }
+    const first = logits + (k << 4);
+    let m = v128.load(first);
+    for (let x = first + logitsStride; x < end; x += logitsStride) m = f32x4.max(m, v128.load(x));
     m = f32x4.max(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     m = f32x4.max(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
     let s = f32x4.splat(0);
-    for (let g = 0; g <= full; g++) {
-      const width = g === full ? lastWidth : 64;
-      const x = logits + <usize>g * logitsStride + k * width;
-      for (let l: usize = 0; l < width; l += 16) {
-        const e = exp4(f32x4.sub(v128.load(x + l), m), low);
-        v128.store(x + l, e);
-        s = f32x4.add(s, e);
-      }
+    for (let x = first; x < end; x += logitsStride) {
+      const e = exp4(f32x4.sub(v128.load(x), m), low);
+      v128.store(x, e);
+      s = f32x4.add(s, e);
     }
     s = f32x4.add(s, i8x16.shuffle(s, s, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     s = f32x4.add(s, i8x16.shuffle(s, s, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
     const r = f32x4.div(f32x4.splat(1), s);
-    for (let g = 0; g <= full; g++) {
-      const width = g === full ? lastWidth : 64;
-      const x = logits + <usize>g * logitsStride + k * width;
-      const o = q + <usize>g * qStride + k * width - (g === full ? lastBack : 0);
-      for (let l: usize = 0; l < width; l += 16) v128.store(o + l, f32x4.mul(v128.load(x + l), r));
+    let o = q + (k << 4);
+    for (let x = first; x < end; x += logitsStride) {
+      v128.store(o, f32x4.mul(v128.load(x), r));
+      o += qStride;
     }
   }
 }

@@ -1,8 +1,6 @@
 // asc: library
-// Filtering on a lattice: values live on its points as rows of one float32, or of 4 * lanes; row 0 is always zero.
-//
-// Where there is one value a row, those of a tile (see `crf-lattice.ts`) are gathered first, for they fit in the cache;
-// longer rows are used where they are.
+// Filtering on a lattice: values live on its points as rows of one float32, or of 4. The rows that a tile needs (see
+// `crf-lattice.ts`) are gathered before a slice and scattered after a splat, so that its pixels work in the cache.
 
 /** own[i] = values[map[i]] for the `count` points of a tile, one value a row. */
 export function gather1(map: usize, count: i32, values: usize, own: usize): void {
@@ -17,6 +15,23 @@ export function scatter1(map: usize, count: i32, values: usize, own: usize): voi
     const p = values + ((<usize>load<i32>(map + at)) << 2);
     store<f32>(p, load<f32>(p) + load<f32>(own + at));
     store<f32>(own + at, 0);
+  }
+}
+
+/** {@link gather1} for rows of 4 values. */
+export function gather4(map: usize, count: i32, values: usize, own: usize): void {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    v128.store(own + (i << 4), v128.load(values + ((<usize>load<i32>(map + (i << 2))) << 4)));
+  }
+}
+
+/** {@link scatter1} for rows of 4 values. */
+export function scatter4(map: usize, count: i32, values: usize, own: usize): void {
+  const zero = f32x4.splat(0);
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const p = values + ((<usize>load<i32>(map + (i << 2))) << 4);
+    v128.store(p, f32x4.add(v128.load(p), v128.load(own + (i << 4))));
+    v128.store(own + (i << 4), zero);
   }
 }
 
@@ -71,93 +86,58 @@ export function slice1(
   }
 }
 
-/** Address of the row of a pixel's vertex. */
-function rowAt(local: usize, map: usize, values: usize, width: usize): usize {
-  return values + <usize>load<i32>(map + ((<usize>load<u16>(local)) << 2)) * width;
-}
-
-/** {@link splat1} for rows of 4 * lanes values, right into the lattice's; `map` is the tile's. */
-export function splat4(
-  d1: i32,
-  lanes: i32,
-  count: i32,
-  locals: usize,
-  weights: usize,
-  map: usize,
-  scale: usize,
-  q: usize,
-  values: usize,
-): void {
-  const width = (<usize>lanes) << 4;
+/** {@link splat1} for rows of 4 values. */
+export function splat4(d1: i32, count: i32, locals: usize, weights: usize, scale: usize, q: usize, own: usize): void {
   for (let k: usize = 0; k < <usize>count; k++) {
-    const source = q + k * width;
-    const s = load<f32>(scale + (k << 2));
-    for (let j = 0; j < d1; j += 3) {
-      const w0 = f32x4.splat(load<f32>(weights) * s);
-      const w1 = f32x4.splat(load<f32>(weights, 4) * s);
-      const w2 = f32x4.splat(load<f32>(weights, 8) * s);
-      const p0 = rowAt(locals, map, values, width);
-      const p1 = rowAt(locals + 2, map, values, width);
-      const p2 = rowAt(locals + 4, map, values, width);
-      for (let l: usize = 0; l < width; l += 16) {
-        const v = v128.load(source + l);
-        v128.store(p0 + l, f32x4.add(v128.load(p0 + l), f32x4.mul(w0, v)));
-        v128.store(p1 + l, f32x4.add(v128.load(p1 + l), f32x4.mul(w1, v)));
-        v128.store(p2 + l, f32x4.add(v128.load(p2 + l), f32x4.mul(w2, v)));
-      }
-      locals += 6;
-      weights += 12;
+    const v = f32x4.mul(v128.load(q + (k << 4)), v128.load32_splat(scale + (k << 2)));
+    const p0 = own + ((<usize>load<u16>(locals)) << 4);
+    const p1 = own + ((<usize>load<u16>(locals, 2)) << 4);
+    const p2 = own + ((<usize>load<u16>(locals, 4)) << 4);
+    v128.store(p0, f32x4.add(v128.load(p0), f32x4.mul(v128.load32_splat(weights), v)));
+    v128.store(p1, f32x4.add(v128.load(p1), f32x4.mul(v128.load32_splat(weights, 4), v)));
+    v128.store(p2, f32x4.add(v128.load(p2), f32x4.mul(v128.load32_splat(weights, 8), v)));
+    if (d1 === 6) {
+      const p3 = own + ((<usize>load<u16>(locals, 6)) << 4);
+      const p4 = own + ((<usize>load<u16>(locals, 8)) << 4);
+      const p5 = own + ((<usize>load<u16>(locals, 10)) << 4);
+      v128.store(p3, f32x4.add(v128.load(p3), f32x4.mul(v128.load32_splat(weights, 12), v)));
+      v128.store(p4, f32x4.add(v128.load(p4), f32x4.mul(v128.load32_splat(weights, 16), v)));
+      v128.store(p5, f32x4.add(v128.load(p5), f32x4.mul(v128.load32_splat(weights, 20), v)));
     }
+    locals += (<usize>d1) << 1;
+    weights += (<usize>d1) << 2;
   }
 }
 
-/** {@link slice1} for rows of 4 * lanes values, likewise. */
+/** {@link slice1} for rows of 4 values. */
 export function slice4(
   d1: i32,
-  lanes: i32,
   count: i32,
   locals: usize,
   weights: usize,
-  map: usize,
   scale: usize,
-  values: usize,
+  own: usize,
   base: usize,
   out: usize,
 ): void {
-  const width = (<usize>lanes) << 4;
   for (let k: usize = 0; k < <usize>count; k++) {
-    const s = load<f32>(scale + (k << 2));
-    const i = base + k * width;
-    const o = out + k * width;
-    const w0 = f32x4.splat(load<f32>(weights) * s);
-    const w1 = f32x4.splat(load<f32>(weights, 4) * s);
-    const w2 = f32x4.splat(load<f32>(weights, 8) * s);
-    const p0 = rowAt(locals, map, values, width);
-    const p1 = rowAt(locals + 2, map, values, width);
-    const p2 = rowAt(locals + 4, map, values, width);
+    let s = f32x4.mul(v128.load32_splat(weights), v128.load(own + ((<usize>load<u16>(locals)) << 4)));
+    s = f32x4.add(s, f32x4.mul(v128.load32_splat(weights, 4), v128.load(own + ((<usize>load<u16>(locals, 2)) << 4))));
+    s = f32x4.add(s, f32x4.mul(v128.load32_splat(weights, 8), v128.load(own + ((<usize>load<u16>(locals, 4)) << 4))));
     if (d1 === 6) {
-      const w3 = f32x4.splat(load<f32>(weights, 12) * s);
-      const w4 = f32x4.splat(load<f32>(weights, 16) * s);
-      const w5 = f32x4.splat(load<f32>(weights, 20) * s);
-      const p3 = rowAt(locals + 6, map, values, width);
-      const p4 = rowAt(locals + 8, map, values, width);
-      const p5 = rowAt(locals + 10, map, values, width);
-      for (let l: usize = 0; l < width; l += 16) {
-        let a = f32x4.add(v128.load(i + l), f32x4.mul(w0, v128.load(p0 + l)));
-        let b = f32x4.mul(w1, v128.load(p1 + l));
-        a = f32x4.add(a, f32x4.mul(w2, v128.load(p2 + l)));
-        b = f32x4.add(b, f32x4.mul(w3, v128.load(p3 + l)));
-        a = f32x4.add(a, f32x4.mul(w4, v128.load(p4 + l)));
-        b = f32x4.add(b, f32x4.mul(w5, v128.load(p5 + l)));
-        v128.store(o + l, f32x4.add(a, b));
-      }
-    } else {
-      for (let l: usize = 0; l < width; l += 16) {
-        let a = f32x4.add(v128.load(i + l), f32x4.mul(w0, v128.load(p0 + l)));
-        a = f32x4.add(a, f32x4.mul(w1, v128.load(p1 + l)));
-        v128.store(o + l, f32x4.add(a, f32x4.mul(w2, v128.load(p2 + l))));
-      }
+      let t = f32x4.mul(v128.load32_splat(weights, 12), v128.load(own + ((<usize>load<u16>(locals, 6)) << 4)));
+      t = f32x4.add(
+        t,
+        f32x4.mul(v128.load32_splat(weights, 16), v128.load(own + ((<usize>load<u16>(locals, 8)) << 4))),
+      );
+      t = f32x4.add(
+        t,
+        f32x4.mul(v128.load32_splat(weights, 20), v128.load(own + ((<usize>load<u16>(locals, 10)) << 4))),
+      );
+      s = f32x4.add(s, t);
     }
+    const scaled = f32x4.mul(v128.load32_splat(scale + (k << 2)), s);
+    v128.store(out + (k << 4), f32x4.add(v128.load(base + (k << 4)), scaled));
     locals += (<usize>d1) << 1;
     weights += (<usize>d1) << 2;
   }
@@ -233,43 +213,15 @@ function packed(v: v128, lanes: usize, list: usize, end: usize, permutations: us
 }
 
 /**
- * Blurs rows [from, to) of 4 * lanes values along an axis: out = each value plus half of its two neighbours', which
- * `pairs` names (see `pairsOfFlags`).
+ * Blurs rows [from, to) of 4 values along an axis: out = each value plus half of its two neighbours', which `pairs` names
+ * (see `pairsOfFlags`). `out` may lie in `values`, so far below that no row is overwritten that is still a neighbour.
  */
-export function blurRows(pairs: usize, lanes: i32, from: i32, to: i32, values: usize, out: usize): void {
-  if (lanes === 4) blur16(pairs, from, to, values, out);
-  else blur4(pairs, lanes, from, to, values, out);
-}
-
-function blur4(pairs: usize, lanes: i32, from: i32, to: i32, values: usize, out: usize): void {
-  const width = (<usize>lanes) << 4;
+export function blur4(pairs: usize, from: i32, to: i32, values: usize, out: usize): void {
   const half = f32x4.splat(0.5);
   for (let i: usize = <usize>from; i < <usize>to; i++) {
-    const p = values + <usize>load<i32>(pairs + (i << 3)) * width;
-    const r = values + <usize>load<i32>(pairs + (i << 3), 4) * width;
-    const v = values + i * width;
-    const o = out + i * width;
-    for (let l: usize = 0; l < width; l += 16) {
-      const sum = f32x4.add(v128.load(p + l), v128.load(r + l));
-      v128.store(o + l, f32x4.add(v128.load(v + l), f32x4.mul(half, sum)));
-    }
-  }
-}
-
-function blur16(pairs: usize, from: i32, to: i32, values: usize, out: usize): void {
-  const half = f32x4.splat(0.5);
-  for (let i: usize = <usize>from; i < <usize>to; i++) {
-    const p = values + ((<usize>load<i32>(pairs + (i << 3))) << 6);
-    const r = values + ((<usize>load<i32>(pairs + (i << 3), 4)) << 6);
-    const v = values + (i << 6);
-    const o = out + (i << 6);
-    const s0 = f32x4.add(v128.load(p), v128.load(r));
-    const s1 = f32x4.add(v128.load(p, 16), v128.load(r, 16));
-    const s2 = f32x4.add(v128.load(p, 32), v128.load(r, 32));
-    const s3 = f32x4.add(v128.load(p, 48), v128.load(r, 48));
-    v128.store(o, f32x4.add(v128.load(v), f32x4.mul(half, s0)));
-    v128.store(o, f32x4.add(v128.load(v, 16), f32x4.mul(half, s1)), 16);
-    v128.store(o, f32x4.add(v128.load(v, 32), f32x4.mul(half, s2)), 32);
-    v128.store(o, f32x4.add(v128.load(v, 48), f32x4.mul(half, s3)), 48);
+    const p = values + ((<usize>load<i32>(pairs + (i << 3))) << 4);
+    const r = values + ((<usize>load<i32>(pairs + (i << 3), 4)) << 4);
+    const sum = f32x4.add(v128.load(p), v128.load(r));
+    v128.store(out + (i << 4), f32x4.add(v128.load(values + (i << 4)), f32x4.mul(half, sum)));
   }
 }

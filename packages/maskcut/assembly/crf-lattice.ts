@@ -330,6 +330,45 @@ export function numberPoints(
   return row;
 }
 
+/**
+ * Numbers the points of tiles [first, last) anew in the order of their rows, so that gathers and scatters run through memory
+ * in one direction. `rowBits` hold the largest row; `room` is for `largest`, the points of the largest tile, two
+ * entries of 8 bytes and one of 2 each.
+ */
+export function sortTiles(
+  d1: i32,
+  padded: i32,
+  first: i32,
+  last: i32,
+  largest: i32,
+  rowBits: i32,
+  tiles: usize,
+  map: usize,
+  locals: usize,
+  room: usize,
+  scratch: usize,
+): void {
+  const other = room + ((<usize>largest) << 3);
+  const renamed = other + ((<usize>largest) << 3);
+  for (let t = first; t < last; t++) {
+    const header = tiles + ((<usize>t) << 3);
+    const rows = map + ((<usize>load<i32>(header)) << 2);
+    const count = <usize>load<i32>(header, 4);
+    for (let i: usize = 0; i < count; i++) {
+      store<u64>(room + (i << 3), (u64(load<u32>(rows + (i << 2))) << 16) | u64(i));
+    }
+    const sorted = sortEntries(room, <i32>count, 16, 16 + rowBits, other, scratch);
+    for (let i: usize = 0; i < count; i++) {
+      const entry = load<u64>(sorted + (i << 3));
+      store<i32>(rows + (i << 2), <i32>(entry >> 16));
+      store<u16>(renamed + ((<usize>(entry & 0xffff)) << 1), <u16>i);
+    }
+    const from = locals + ((<usize>(t * tile * d1)) << 1);
+    const to = locals + ((<usize>(min<i32>(padded, (t + 1) * tile) * d1)) << 1);
+    for (let at = from; at < to; at += 2) store<u16>(at, load<u16>(renamed + ((<usize>load<u16>(at)) << 1)));
+  }
+}
+
 /** Rows whose flags are one byte: those that have a neighbour after them in bits 0 to 3, before them in bits 4 to 7. */
 const rowsOfByte: usize = 4;
 
@@ -338,7 +377,7 @@ const rowsOfByte: usize = 4;
  * first `middle` rows (a multiple of 16) do: two words at `header`. Neighbours' keys differ by `step`.
  *
  * Keys run upwards, so the k-th row with a neighbour after it and the k-th with one before it are neighbours; this merges
- * the keys with themselves. `scratch` is room for twice `count + 1` bytes, rounded up to 16.
+ * the keys with themselves. `scratch` is room for twice `count + 2` bytes, rounded up to 16.
  */
 export function flagNeighbours(
   step: i64,
@@ -350,7 +389,7 @@ export function flagNeighbours(
   scratch: usize,
 ): void {
   const end = <usize>(count + 1);
-  const bytes = (end + 15) & -16;
+  const bytes = (end + 16) & -16;
   const before = scratch + bytes;
   memory.fill(scratch, 0, 2 * bytes);
   let i: usize = 1;
@@ -384,11 +423,13 @@ export function flagNeighbours(
 }
 
 /**
- * Writes the rows of each point's neighbours before and after it, [count + 1, 2] int32, 0 where there is none, from what
- * {@link flagNeighbours} found. `scratch` is room for twice `count + 1` rows.
+ * Writes the rows of each point's neighbours before and after it, [count + 1, 2] int32, `count + 1` where there is none,
+ * from what {@link flagNeighbours} found. Returns the largest distance of two neighbours. `scratch` is room for twice
+ * `count + 1` rows.
  */
-export function pairsOfFlags(flags: usize, count: i32, pairs: usize, scratch: usize): void {
-  const others = scratch + ((<usize>(count + 1)) << 2);
+export function pairsOfFlags(flags: usize, count: i32, pairs: usize, scratch: usize): i32 {
+  const none = count + 1;
+  const others = scratch + ((<usize>none) << 2);
   let after: usize = 0;
   let before: usize = 0;
   for (let i = 0; i <= count; i++) {
@@ -400,14 +441,18 @@ export function pairsOfFlags(flags: usize, count: i32, pairs: usize, scratch: us
   }
   after = 0;
   before = 0;
+  let farthest = 0;
   for (let i = 0; i <= count; i++) {
     const flag = (<usize>load<u8>(flags + <usize>i / rowsOfByte)) >> ((<usize>i) & 3);
-    const hasAfter = <usize>(flag & 1);
-    const hasBefore = <usize>((flag >> 4) & 1);
+    const hasAfter = <i32>(flag & 1);
+    const hasBefore = <i32>((flag >> 4) & 1);
     const at = pairs + ((<usize>i) << 3);
-    store<i32>(at, load<i32>(scratch + before) & (0 - <i32>hasBefore));
-    store<i32>(at, load<i32>(others + after) & (0 - <i32>hasAfter), 4);
-    after += hasAfter << 2;
-    before += hasBefore << 2;
+    const distance = (i - load<i32>(scratch + before)) * hasBefore;
+    farthest = max<i32>(farthest, distance);
+    store<i32>(at, none + (i - distance - none) * hasBefore);
+    store<i32>(at, none + (load<i32>(others + after) - none) * hasAfter, 4);
+    after += (<usize>hasAfter) << 2;
+    before += (<usize>hasBefore) << 2;
   }
+  return farthest;
 }

@@ -21,8 +21,8 @@ export interface CrfKernels {
   toStrips(w: number, h: number, plane: number, out: number): void;
   fromStrips(w: number, h: number, strips: number, out: number): void;
   scaled(n: number, factor: number, input: number, out: number): void;
-  toRows(padded: number, lanes: number, factor: number, planes: number, rows: number): void;
-  toPlanes(padded: number, lanes: number, rows: number, planes: number): void;
+  toRows(padded: number, factor: number, planes: number, rows: number): void;
+  toPlanes(padded: number, rows: number, planes: number): void;
   normalizer(n: number, root: boolean, norm: number, out: number): void;
   keepLarger(padded: number, label: number, plane: number, top: number, best: number): void;
 }

@@ -3,15 +3,7 @@ import { availableParallelism } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { returnCrfArena, takeCrfArena, type CrfArena, type CrfThreads } from './crf-kernels.ts';
 import { assertCrfKernels, crfIterations, cutlerCrfKernels, type CrfKernel } from './crf-settings.ts';
-import {
-  filterPlane,
-  lanesOf,
-  layoutOf,
-  meanField,
-  rowsBytes,
-  type BuiltKernel,
-  type RowLayout,
-} from './mean-field.ts';
+import { fieldBytes, filterPlane, meanField, type BuiltKernel, type FieldLayout } from './mean-field.ts';
 import { buildLattice, pairsOf } from './permutohedral-lattice.ts';
 
 export interface DenseCrfOptions {
@@ -108,33 +100,33 @@ export class DenseCrf {
       probabilities.set(foreground.probability, n);
       return { probabilities, labels: foreground.mask };
     }
-    const layout = layoutOf(Math.max(2, labels));
+    const layout: FieldLayout = { width: 4, groups: Math.ceil(labels / 4), labelled: true };
     const arena = this.#begin(true);
     const padded = Math.ceil(n / 4) * 4;
-    const rows = arena.allocate(rowsBytes(layout, padded));
-    const q = arena.allocate(rowsBytes(layout, padded));
+    const rows = arena.allocate(fieldBytes(layout, padded));
+    const q = arena.allocate(fieldBytes(layout, padded));
     const top = arena.allocate(padded * 4);
     const best = arena.allocate(padded * 4);
-    const groups = Array.from({ length: layout.groups }, (_, g) => {
-      const lanes = lanesOf(layout, g);
-      return { lanes, first: 16 * g, last: Math.min(labels, 16 * g + 4 * lanes), at: 64 * padded * g };
-    });
     // A group's planes lie where later its probabilities do, and in the end where its energies were.
-    for (const { lanes, first, last, at } of groups) {
+    const planeOf = (group: number, l: number): number => group + (l % 4) * padded * 4;
+    for (let first = 0; first < labels; first += 4) {
+      const group = q + first * padded * 4;
+      const last = Math.min(labels, first + 4);
       for (let l = first; l < last; l += 1) {
-        this.#intoStrips(top, unary.subarray(l * n, (l + 1) * n), q + at + (l - first) * padded * 4);
+        this.#intoStrips(top, unary.subarray(l * n, (l + 1) * n), planeOf(group, l));
       }
-      arena.f32(q + at + (last - first) * padded * 4, (4 * lanes + first - last) * padded).fill(1e30);
-      arena.kernels.toRows(padded, lanes, -1, q + at, rows + at);
+      arena.f32(group + (last - first) * padded * 4, (4 - last + first) * padded).fill(1e30);
+      arena.kernels.toRows(padded, -1, group, rows + first * padded * 4);
     }
-    meanField(arena, n, layout, { iterations, labelled: true }, { unary: rows, q }, this.#kernels);
+    meanField(arena, n, layout, iterations, { unary: rows, q }, this.#kernels);
     const probabilities = new Float32Array(labels * n);
     const ordered = arena.allocate(padded * 4);
     arena.f32(top, padded).fill(-1);
-    for (const { lanes, first, last, at } of groups) {
-      arena.kernels.toPlanes(padded, lanes, q + at, rows + at);
-      for (let l = first; l < last; l += 1) {
-        const plane = rows + at + (l - first) * padded * 4;
+    for (let first = 0; first < labels; first += 4) {
+      const group = rows + first * padded * 4;
+      arena.kernels.toPlanes(padded, q + first * padded * 4, group);
+      for (let l = first; l < Math.min(labels, first + 4); l += 1) {
+        const plane = planeOf(group, l);
         arena.kernels.keepLarger(padded, l, plane, top, best);
         probabilities.set(this.#fromStrips(plane, ordered), l * n);
       }
@@ -159,25 +151,24 @@ export class DenseCrf {
     const padded = Math.ceil(n / 4) * 4;
     for (let first = 0; first < logOdds.length; first += 4) {
       const group = logOdds.slice(first, first + 4);
-      const layout: RowLayout = group.length === 1 ? layoutOf(1) : layoutOf(4);
+      const layout: FieldLayout = { width: group.length === 1 ? 1 : 4, groups: 1, labelled: false };
       const arena = this.#begin(group.length > 1);
       const plane = arena.allocate(padded * 4);
       const planes = arena.allocate(4 * padded * 4);
-      const unary = arena.allocate(rowsBytes(layout, padded));
-      const q = arena.allocate(rowsBytes(layout, padded));
+      const unary = arena.allocate(fieldBytes(layout, padded));
+      const q = arena.allocate(fieldBytes(layout, padded));
       if (group.length === 1) {
         arena.f32(unary + (padded - 4) * 4, 4).fill(0);
         this.#intoStrips(plane, group[0]!, unary);
       } else {
         arena.f32(planes, 4 * padded).fill(0);
         group.forEach((odds, lane) => this.#intoStrips(plane, odds, planes + lane * padded * 4));
-        arena.kernels.toRows(padded, 1, 1, planes, unary);
+        arena.kernels.toRows(padded, 1, planes, unary);
       }
-      const settings = { iterations, labelled: false };
-      const done = meanField(arena, n, layout, settings, { unary, q }, this.#kernels);
+      const done = meanField(arena, n, layout, iterations, { unary, q }, this.#kernels);
       const take = (rows: number): Float32Array[] => {
         if (group.length === 1) return [this.#fromStrips(rows, plane).slice()];
-        arena.kernels.toPlanes(padded, 1, rows, planes);
+        arena.kernels.toPlanes(padded, rows, planes);
         return group.map((_, lane) => this.#fromStrips(planes + lane * padded * 4, plane).slice());
       };
       const odds = take(done.logits);
@@ -261,8 +252,8 @@ export class DenseCrf {
   #begin(needsPairs: boolean): CrfArena {
     if (this.#disposed) throw new U2SegError('wrong-usage', 'DenseCrf: used after dispose.');
     this.#arena.release(this.#base);
-    if (needsPairs && this.#kernels.some(({ pairs }) => pairs === undefined)) {
-      this.#kernels = this.#kernels.map((kernel) => ({ ...kernel, pairs: pairsOf(this.#arena, kernel.lattice) }));
+    if (needsPairs && this.#kernels.some(({ neighbours }) => neighbours === undefined)) {
+      this.#kernels = this.#kernels.map((kernel) => ({ ...kernel, neighbours: pairsOf(this.#arena, kernel.lattice) }));
       this.#base = this.#arena.mark();
     }
     return this.#arena;

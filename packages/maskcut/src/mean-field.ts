@@ -1,5 +1,5 @@
 import type { CrfArena } from './crf-kernels.ts';
-import { tile, type PermutohedralLattice } from './permutohedral-lattice.ts';
+import { tile, type NeighbourPairs, type PermutohedralLattice } from './permutohedral-lattice.ts';
 
 /** A kernel of the CRF on its lattice. */
 export interface BuiltKernel {
@@ -8,76 +8,63 @@ export interface BuiltKernel {
   /** [N] float32 factors before and after the filter; the latter includes the blur's constant but not `compat`. */
   readonly before: number;
   readonly after: number;
-  /** Rows of the neighbours, see `pairsOf`: for rows of several values only. */
-  readonly pairs?: number;
+  /** For rows of four values only. */
+  readonly neighbours?: NeighbourPairs;
 }
 
-/** Rows of values of a pixel: a single one (0 lanes), or 4 * lanes in groups of 16, the last of which may be shorter. */
-export interface RowLayout {
-  readonly lanes: number;
+/**
+ * What is filtered: one problem of two labels (`width` 1) or four of them (`width` 4), or labels in groups of four, each
+ * group [padded, 4], one after the other.
+ */
+export interface FieldLayout {
+  readonly width: 1 | 4;
   readonly groups: number;
-  readonly lastLanes: number;
+  readonly labelled: boolean;
 }
 
-/** Values of all pixels, where `groupBytes` is the distance of two groups. */
+/** Addresses of values in the layout of the field. */
 export interface MeanFieldResult {
   readonly probabilities: number;
   readonly logits: number;
 }
 
-export function layoutOf(labels: number): RowLayout {
-  if (labels === 1) return { lanes: 0, groups: 1, lastLanes: 0 };
-  const lanes = Math.ceil(labels / 4);
-  const groups = Math.ceil(lanes / 4);
-  return { lanes, groups, lastLanes: lanes - 4 * (groups - 1) };
-}
-
-/** Lanes of a group. */
-export function lanesOf(layout: RowLayout, group: number): number {
-  return group === layout.groups - 1 ? layout.lastLanes : 4;
-}
-
-/** Bytes of [padded] rows in this layout; groups of 16 values are padded * 64 bytes apart. */
-export function rowsBytes(layout: RowLayout, padded: number): number {
-  return layout.lanes === 0 ? padded * 4 : ((layout.groups - 1) * 4 + layout.lastLanes) * padded * 16;
+/** Bytes of a field of N pixels, N rounded up to 4. */
+export function fieldBytes({ width, groups }: FieldLayout, padded: number): number {
+  return groups * padded * width * 4;
 }
 
 /**
- * Mean-field steps from `unary`, which they may change: energies times -1 for `labelled` rows, else log-odds, each a
- * problem of its own.
+ * Mean-field steps from `unary`, which they may change: energies times -1 for labels, else log-odds, each a problem of its
+ * own.
  */
 export function meanField(
   arena: CrfArena,
   n: number,
-  layout: RowLayout,
-  settings: { readonly iterations: number; readonly labelled: boolean },
+  layout: FieldLayout,
+  iterations: number,
   addresses: { readonly unary: number; readonly q: number },
   built: readonly BuiltKernel[],
 ): MeanFieldResult {
-  const { iterations, labelled } = settings;
-  const { lanes, groups, lastLanes } = layout;
+  const { width, groups, labelled } = layout;
   const padded = Math.ceil(n / 4) * 4;
-  const rowBytes = lanes === 0 ? 4 : labelled ? groups * 64 : lanes * 16;
   // Only the log-odds are a result.
-  const logits = labelled ? 0 : arena.allocate(padded * rowBytes);
-  const scratch = arena.allocate(2 * tile * rowBytes);
+  const logits = labelled ? 0 : arena.allocate(fieldBytes(layout, padded));
+  const scratch = arena.allocate(2 * fieldBytes(layout, tile));
   const taken = arena.allocate((iterations + 1) * 4);
   arena.u8(taken, (iterations + 1) * 4).fill(0);
   const tasks = built
-    .flatMap(({ lattice }, i) =>
-      Array.from({ length: groups }, (_, g) => ({ i, g, cost: lattice.points * lanesOf(layout, g) })),
-    )
+    .flatMap(({ lattice }, i) => Array.from({ length: groups }, (_, g) => ({ i, g, cost: lattice.points })))
     .sort((a, b) => b.cost - a.cost || a.i - b.i || a.g - b.g);
   const order = arena.plan(tasks.flatMap(({ i, g }) => [i, g]));
   const kernels = built.flatMap((kernel): number[] => {
     const scale = arena.allocate(padded * 4);
     // Of two labels the difference of the probabilities is filtered: compat * (f1 - f0).
     arena.kernels.scaled(n, kernel.compat, kernel.after, scale);
-    return kernelPlan(arena, kernel, scale, layout, labelled);
+    return kernelPlan(arena, kernel, scale, layout);
   });
-  const own = labelled ? ownOfLabels(arena, layout, built) : ownOfOdds(arena, built);
-  const sizes = [n, lanes, groups, lastLanes, iterations, labelled ? 1 : 0, built.length];
-  const places = [addresses.unary, addresses.q, logits, scratch, taken, order, ...own, 0];
+  const rooms = [...ownRoom(arena, width, built), ...(labelled ? workRoom(arena, built) : [0, 0])];
+  const sizes = [n, width, groups, iterations, labelled ? 1 : 0, built.length];
+  const places = [addresses.unary, addresses.q, logits, scratch, taken, order, ...rooms];
   arena.dispatch('mean-field', arena.plan([...sizes, ...places, ...kernels]));
   return {
     probabilities: addresses.q,
@@ -89,43 +76,51 @@ export function meanField(
 export function filterPlane(arena: CrfArena, n: number, kernel: BuiltKernel, q: number, out: number): void {
   const scratch = arena.mark();
   arena.f32(out, n).fill(0);
-  const own = ownOfOdds(arena, [kernel]);
-  const plan = [n, 0, 1, 0, 1, 0, 1, out, q, out, 0, 0, 0, ...own, 0];
-  arena.dispatch('filter-plane', arena.plan([...plan, ...kernelPlan(arena, kernel, kernel.after, layoutOf(1), false)]));
+  const layout: FieldLayout = { width: 1, groups: 1, labelled: false };
+  const plan = [n, 1, 1, 0, 0, 1, out, q, out, 0, 0, 0, ...ownRoom(arena, 1, [kernel]), 0, 0];
+  arena.dispatch('filter-plane', arena.plan([...plan, ...kernelPlan(arena, kernel, kernel.after, layout)]));
   arena.release(scratch);
 }
 
-/** Room for one value of a tile's points, for each thread twice: address and bytes of a thread. The second is zero. */
-function ownOfOdds(arena: CrfArena, built: readonly BuiltKernel[]): readonly [number, number] {
+/** Room for the rows of a tile's points, for each thread twice: address and bytes of a thread. The second is zero. */
+function ownRoom(arena: CrfArena, width: 1 | 4, built: readonly BuiltKernel[]): readonly [number, number] {
   const rows = Math.max(0, ...built.map(({ lattice }) => lattice.largestTile));
-  const bytes = 2 * 64 * Math.ceil((rows * 4) / 64);
+  const bytes = 2 * 64 * Math.ceil((rows * width) / 16);
   const at = arena.allocate(2 * bytes);
   arena.u8(at, 2 * bytes).fill(0);
   return [at, bytes];
 }
 
-/** Room for the values of the largest lattice, for each thread. */
-function ownOfLabels(arena: CrfArena, layout: RowLayout, built: readonly BuiltKernel[]): readonly [number, number] {
-  const points = Math.max(0, ...built.map(({ lattice }) => lattice.points));
-  const bytes = (points + 1) * 16 * lanesOf(layout, 0);
+/** For each thread room where a group of labels is blurred: rows of the points and how far they move. */
+function workRoom(arena: CrfArena, built: readonly BuiltKernel[]): readonly [number, number] {
+  const rows = built.map(({ lattice: { d, points }, neighbours }) =>
+    arena.i32(neighbours!.distances, d).reduce((sum, distance) => sum + distance, points + 2),
+  );
+  const bytes = 64 * Math.ceil(Math.max(0, ...rows) / 4);
   return [arena.allocate(2 * bytes), bytes];
 }
 
 /** Words of one kernel; allocates its values, and for log-odds the buffers of the splats and the blur. */
 function kernelPlan(
   arena: CrfArena,
-  { lattice, before, pairs = 0 }: BuiltKernel,
+  { lattice, before, neighbours }: BuiltKernel,
   scale: number,
-  layout: RowLayout,
-  labelled: boolean,
+  { width, groups, labelled }: FieldLayout,
 ): number[] {
   const { d, points, locals, weights, tiles, map, flags, flagBytes, headers, middle } = lattice;
-  // Rows are rounded up to 16, and a list is written in whole vectors.
-  const bytes = rowsBytes(layout, 4 * flagBytes) + 64;
-  const [values, first, second] = Array.from({ length: labelled ? 1 : 3 }, () => arena.allocate(bytes));
-  for (const sums of labelled ? [] : [first!, second!]) arena.u8(sums, bytes).fill(0);
-  const other = labelled ? 0 : arena.allocate(layout.lanes === 0 ? 4 * bytes : bytes);
   const pixels = [d + 1, locals, weights, before, scale, points, map, tiles];
-  const blur = [flags, flagBytes, headers, middle, pairs];
-  return [...pixels, ...blur, values!, first ?? 0, second ?? 0, other, bytes];
+  const blur = [flags, flagBytes, headers, middle, neighbours?.pairs ?? 0, neighbours?.distances ?? 0];
+  if (labelled) return [...pixels, ...blur, arena.allocate(groups * (points + 1) * 16), 0, 0, 0, 0];
+  // Rows are rounded up to 16, and lists are written in whole vectors.
+  const bytes = 4 * flagBytes * width * 4 + 64;
+  const zeros = (): number => {
+    const at = arena.allocate(bytes);
+    arena.u8(at, bytes).fill(0);
+    return at;
+  };
+  const values = arena.allocate(bytes);
+  const [first, second, other] = [zeros(), zeros(), arena.allocate(width === 1 ? 4 * bytes : bytes)];
+  // The row that stands for missing neighbours.
+  if (width === 4) for (const at of [values, other]) arena.f32(at + (points + 1) * 16, 4).fill(0);
+  return [...pixels, ...blur, values, first, second, other, bytes];
 }

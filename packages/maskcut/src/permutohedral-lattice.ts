@@ -87,26 +87,37 @@ export function buildLattice(arena: CrfArena, image: RgbImage, kernel: CrfKernel
   arena.f64(steps, d1).set(key.steps);
   const flagBytes = flagBytesOf(points);
   const middle = (2 * flagBytes) & -16;
-  const rooms = [arena.allocate(8 * flagBytes), arena.allocate(8 * flagBytes)];
-  const flagging = [d1, points, keys, middle, flagBytes, flags, headers, steps, ...rooms];
-  arena.dispatch('flag-axes', arena.plan(flagging), threads);
+  const rowBits = 32 - Math.clz32(points);
+  const roomBytes = Math.max(8 * flagBytes, 18 * largestTile);
+  const scratches = scratch.map(() => [arena.allocate(roomBytes), arena.allocate(kernels.scratchBytes())]).flat();
+  const flagging = [d1, points, keys, middle, flagBytes, flags, headers, steps];
+  const sorting = [padded, numTiles, tiles, largestTile, rowBits, map, locals];
+  arena.dispatch('flag-axes', arena.plan([...flagging, ...sorting, ...scratches]), threads);
   arena.release(flags + d1 * flagBytes);
   return { d, points, locals, weights, tiles, largestTile, map, flags, flagBytes, headers, middle };
 }
 
-/** Rows of the neighbours of each point, [d + 1, M + 1, 2] int32, 0 for none: what is needed for rows of several values. */
-export function pairsOf(arena: CrfArena, { d, points, flags, flagBytes }: PermutohedralLattice): number {
-  const pairs = arena.allocate((d + 1) * (points + 1) * 8);
-  const kept = arena.mark();
-  const scratch = [arena.allocate((points + 1) * 8), arena.allocate((points + 1) * 8)];
-  arena.dispatch('pair-axes', arena.plan([d + 1, points, flagBytes, flags, pairs, ...scratch]));
-  arena.release(kept);
-  return pairs;
+/** Neighbours by row, which rows of four values need. */
+export interface NeighbourPairs {
+  /** [d + 1, M + 1, 2] int32: rows of the neighbours before and after each point, M + 1 for none. */
+  readonly pairs: number;
+  /** [d + 1] int32: largest distance of two neighbours along each axis, in rows. */
+  readonly distances: number;
 }
 
-/** Bytes of an axis' flags for so many points: rows from 0, rounded up to 16, four in a byte. */
+export function pairsOf(arena: CrfArena, { d, points, flags, flagBytes }: PermutohedralLattice): NeighbourPairs {
+  const pairs = arena.allocate((d + 1) * (points + 1) * 8);
+  const distances = arena.allocate((d + 1) * 4);
+  const kept = arena.mark();
+  const scratch = [arena.allocate((points + 1) * 8), arena.allocate((points + 1) * 8)];
+  arena.dispatch('pair-axes', arena.plan([d + 1, points, flagBytes, flags, pairs, distances, ...scratch]));
+  arena.release(kept);
+  return { pairs, distances };
+}
+
+/** Bytes of an axis' flags for so many points: rows from 0 to one more, rounded up to 16, four in a byte. */
 function flagBytesOf(points: number): number {
-  return 4 * Math.ceil((points + 1) / 16);
+  return 4 * Math.ceil((points + 2) / 16);
 }
 
 type EightWords = [number, number, number, number, number, number, number, number];
