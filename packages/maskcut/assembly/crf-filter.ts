@@ -109,7 +109,7 @@ export function splat4(d1: i32, count: i32, locals: usize, weights: usize, scale
   }
 }
 
-/** {@link slice1} for rows of 4 values. */
+/** {@link slice1} for rows of 4 values; no base if its address is 0. */
 export function slice4(
   d1: i32,
   count: i32,
@@ -137,7 +137,7 @@ export function slice4(
       s = f32x4.add(s, t);
     }
     const scaled = f32x4.mul(v128.load32_splat(scale + (k << 2)), s);
-    v128.store(out + (k << 4), f32x4.add(v128.load(base + (k << 4)), scaled));
+    v128.store(out + (k << 4), base === 0 ? scaled : f32x4.add(v128.load(base + (k << 4)), scaled));
     locals += (<usize>d1) << 1;
     weights += (<usize>d1) << 2;
   }

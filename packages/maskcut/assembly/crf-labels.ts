@@ -32,41 +32,39 @@ import {
 import { barrier } from './crf-threads';
 import { slice, splat } from './crf-tile';
 
+/** Pixels whose logits are summed and normalized together, and the distance of their groups: not a power of 2. */
+const block: i32 = 512;
+const blockStride: usize = (512 << 4) + 64;
+
 /**
- * A pixel's labels lie in groups of 4, which are filtered on their own; slices and softmax go by halves of the pixels,
- * splats and blurs by kernel and group, so that the rows of a group stay in the cache.
+ * A pixel's labels lie in groups of 4, which are filtered on their own, by kernel and group: splat, blur and slice, while
+ * the rows of the group are in the cache. Sums and softmax go by halves of the pixels.
  */
 export function fieldOfLabels(control: usize, plan: usize, thread: i32, threads: i32): void {
   const n = word(plan, pixelsWord);
   const groups = word(plan, groupsWord);
   const kernels = word(plan, kernelsWord);
   const iterations = word(plan, iterationsWord);
-  const unary = address(plan, unaryWord);
   const q = address(plan, qWord);
   const groupBytes = (<usize>((n + 3) & -4)) << 4;
-  const tileBytes = (<usize>tile) << 4;
-  const own = address(plan, ownWord) + <usize>thread * address(plan, ownBytesWord);
-  const sums = own + (address(plan, ownBytesWord) >> 1);
-  const work = address(plan, workWord) + <usize>thread * address(plan, workBytesWord);
   for (let iteration = 0; iteration <= iterations; iteration++) {
     const last = iteration === iterations;
     for (let part = thread; part < 2; part += threads) {
-      const scratch = address(plan, scratchWord) + <usize>part * <usize>groups * tileBytes;
-      for (let from = boundOf(n, part); from < boundOf(n, part + 1); from += tile) {
-        const to = min<i32>(from + tile, boundOf(n, part + 1));
+      const scratch = address(plan, scratchWord) + <usize>part * <usize>groups * blockStride;
+      for (let from = boundOf(n, part); from < boundOf(n, part + 1); from += block) {
+        const count = min<i32>(block, boundOf(n, part + 1) - from);
         const at = (<usize>from) << 4;
         for (let g = 0; g < groups; g++) {
-          const logits = scratch + <usize>g * tileBytes;
-          let base = unary + <usize>g * groupBytes + at;
-          if (iteration > 0) {
-            for (let i = 0; i < kernels; i++) {
-              slice(kernelAt(plan, i), 4, from, to, valuesOf(kernelAt(plan, i), g), own, base, logits);
-              base = logits;
-            }
+          const logits = scratch + <usize>g * blockStride;
+          const offset = <usize>g * groupBytes + at;
+          if (iteration === 0 || kernels === 0) {
+            memory.copy(logits, address(plan, unaryWord) + offset, (<usize>count) << 4);
+          } else {
+            memory.copy(logits, address(kernelAt(plan, 0), valuesWord) + offset, (<usize>count) << 4);
+            for (let i = 1; i < kernels; i++) addTo(logits, address(kernelAt(plan, i), valuesWord) + offset, count);
           }
-          if (base !== logits) memory.copy(logits, base, (<usize>(to - from)) << 4);
         }
-        softmaxGroups(groups, to - from, scratch, tileBytes, q + at, groupBytes, last ? resultFloor : iterationFloor);
+        softmaxGroups(groups, count, scratch, blockStride, q + at, groupBytes, last ? resultFloor : iterationFloor);
       }
     }
     if (last) return;
@@ -76,38 +74,50 @@ export function fieldOfLabels(control: usize, plan: usize, thread: i32, threads:
       const task = atomic.add<i32>(taken, 1);
       if (task >= kernels * groups) break;
       const which = address(plan, tasksWord) + ((<usize>task) << 3);
-      const g = load<i32>(which, 4);
-      filterGroup(kernelAt(plan, load<i32>(which)), g, n, q + <usize>g * groupBytes, sums, work);
+      filterGroup(plan, load<i32>(which), <usize>load<i32>(which, 4) * groupBytes, thread);
     }
     barrier(control, threads);
   }
 }
 
+/** rows += other for `count` rows of 4. */
+function addTo(rows: usize, other: usize, count: i32): void {
+  for (let at: usize = 0; at < (<usize>count) << 4; at += 16) {
+    v128.store(rows + at, f32x4.add(v128.load(rows + at), v128.load(other + at)));
+  }
+}
+
 /**
- * Splats a group and blurs it. Along each axis but the last the rows move down in `work`, so far that none takes the
- * place of one that is still a neighbour: half the memory of two buffers, and the cache holds it. The row after the
- * last point stands for missing neighbours.
+ * Filters the group that lies at `offset` in the field: what kernel `i` gives, in its values, with the unary for the first.
+ *
+ * Along each axis the rows move down in the thread's room, so far that none takes the place of one that is still a
+ * neighbour: half the memory of two buffers, and the cache holds it. The row after the last point stands for missing
+ * neighbours.
  */
-function filterGroup(kernel: usize, g: i32, n: i32, q: usize, sums: usize, work: usize): void {
-  const d = word(kernel, d1Word) - 1;
+function filterGroup(plan: usize, i: i32, offset: usize, thread: i32): void {
+  const kernel = kernelAt(plan, i);
+  const n = word(plan, pixelsWord);
+  const own = address(plan, ownWord) + <usize>thread * address(plan, ownBytesWord);
+  const sums = own + (address(plan, ownBytesWord) >> 1);
+  const d1 = word(kernel, d1Word);
   const end = word(kernel, pointsWord) + 1;
   const distances = address(kernel, distancesWord);
-  let values = work;
-  for (let j = 0; j < d; j++) values += (<usize>load<i32>(distances + ((<usize>j) << 2))) << 4;
+  let values = address(plan, workWord) + <usize>thread * address(plan, workBytesWord);
+  for (let j = 0; j < d1; j++) values += (<usize>load<i32>(distances + ((<usize>j) << 2))) << 4;
   memory.fill(values, 0, (<usize>(end + 1)) << 4);
   for (let from = 0; from < n; from += tile) {
-    splat(kernel, 4, from, min<i32>(n, from + tile), q + ((<usize>from) << 4), sums, values);
+    const q = address(plan, qWord) + offset + ((<usize>from) << 4);
+    splat(kernel, 4, from, min<i32>(n, from + tile), q, sums, values);
   }
-  for (let j = 0; j < d; j++) {
+  for (let j = 0; j < d1; j++) {
     const out = values - ((<usize>load<i32>(distances + ((<usize>j) << 2))) << 4);
     blur4(pairsAt(kernel, j), 0, end, values, out);
     values = out;
     v128.store(values + ((<usize>end) << 4), f32x4.splat(0));
   }
-  blur4(pairsAt(kernel, d), 0, end, values, valuesOf(kernel, g));
-}
-
-/** Rows of a group's values on the points of a kernel. */
-function valuesOf(kernel: usize, group: i32): usize {
-  return address(kernel, valuesWord) + ((<usize>(group * (word(kernel, pointsWord) + 1))) << 4);
+  for (let from = 0; from < n; from += tile) {
+    const at = offset + ((<usize>from) << 4);
+    const base = i === 0 ? address(plan, unaryWord) + at : 0;
+    slice(kernel, 4, from, min<i32>(n, from + tile), values, own, base, address(kernel, valuesWord) + at);
+  }
 }

@@ -24,7 +24,7 @@ export const kernelsWord: i32 = 5;
 export const unaryWord: i32 = 6;
 export const qWord: i32 = 7;
 export const logitsWord: i32 = 8;
-/** A tile's pixels of values for each of the two halves. */
+/** For each of the two halves a tile of values, with labels a block of logits. */
 export const scratchWord: i32 = 9;
 /** [iterations + 1] zeros. */
 export const takenWord: i32 = 10;
@@ -56,6 +56,7 @@ export const middleWord: i32 = 11;
 /** Rows of four: rows of the neighbours, [d + 1, points + 1, 2], and how far apart they are at most, [d + 1]. */
 export const pairsWord: i32 = 12;
 export const distancesWord: i32 = 13;
+/** Values of the points; with labels what the kernel gives, a field like the unary. */
 export const valuesWord: i32 = 14;
 /** Log-odds only: two buffers like the values that are zero, for what the halves of the pixels splat. */
 export const splatWord: i32 = 15;

@@ -28,6 +28,9 @@ export interface MeanFieldResult {
   readonly logits: number;
 }
 
+/** Of one group, as in `assembly/crf-labels.ts`: 512 pixels and what keeps groups from falling on the same cache lines. */
+const blockBytes = 512 * 16 + 64;
+
 /** Bytes of a field of N pixels, N rounded up to 4. */
 export function fieldBytes({ width, groups }: FieldLayout, padded: number): number {
   return groups * padded * width * 4;
@@ -49,7 +52,7 @@ export function meanField(
   const padded = Math.ceil(n / 4) * 4;
   // Only the log-odds are a result.
   const logits = labelled ? 0 : arena.allocate(fieldBytes(layout, padded));
-  const scratch = arena.allocate(2 * fieldBytes(layout, tile));
+  const scratch = arena.allocate(2 * (labelled ? groups * blockBytes : fieldBytes(layout, tile)));
   const taken = arena.allocate((iterations + 1) * 4);
   arena.u8(taken, (iterations + 1) * 4).fill(0);
   const tasks = built
@@ -60,7 +63,7 @@ export function meanField(
     const scale = arena.allocate(padded * 4);
     // Of two labels the difference of the probabilities is filtered: compat * (f1 - f0).
     arena.kernels.scaled(n, kernel.compat, kernel.after, scale);
-    return kernelPlan(arena, kernel, scale, layout);
+    return kernelPlan(arena, kernel, scale, layout, padded);
   });
   const rooms = [...ownRoom(arena, width, built), ...(labelled ? workRoom(arena, built) : [0, 0])];
   const sizes = [n, width, groups, iterations, labelled ? 1 : 0, built.length];
@@ -78,7 +81,7 @@ export function filterPlane(arena: CrfArena, n: number, kernel: BuiltKernel, q: 
   arena.f32(out, n).fill(0);
   const layout: FieldLayout = { width: 1, groups: 1, labelled: false };
   const plan = [n, 1, 1, 0, 0, 1, out, q, out, 0, 0, 0, ...ownRoom(arena, 1, [kernel]), 0, 0];
-  arena.dispatch('filter-plane', arena.plan([...plan, ...kernelPlan(arena, kernel, kernel.after, layout)]));
+  arena.dispatch('filter-plane', arena.plan([...plan, ...kernelPlan(arena, kernel, kernel.after, layout, 0)]));
   arena.release(scratch);
 }
 
@@ -94,23 +97,25 @@ function ownRoom(arena: CrfArena, width: 1 | 4, built: readonly BuiltKernel[]): 
 /** For each thread room where a group of labels is blurred: rows of the points and how far they move. */
 function workRoom(arena: CrfArena, built: readonly BuiltKernel[]): readonly [number, number] {
   const rows = built.map(({ lattice: { d, points }, neighbours }) =>
-    arena.i32(neighbours!.distances, d).reduce((sum, distance) => sum + distance, points + 2),
+    arena.i32(neighbours!.distances, d + 1).reduce((sum, distance) => sum + distance, points + 2),
   );
   const bytes = 64 * Math.ceil(Math.max(0, ...rows) / 4);
   return [arena.allocate(2 * bytes), bytes];
 }
 
-/** Words of one kernel; allocates its values, and for log-odds the buffers of the splats and the blur. */
+/** Words of one kernel; allocates what it gives for labels, for log-odds its values and buffers of the splats and the blur. */
 function kernelPlan(
   arena: CrfArena,
   { lattice, before, neighbours }: BuiltKernel,
   scale: number,
-  { width, groups, labelled }: FieldLayout,
+  layout: FieldLayout,
+  padded: number,
 ): number[] {
+  const { width, labelled } = layout;
   const { d, points, locals, weights, tiles, map, flags, flagBytes, headers, middle } = lattice;
   const pixels = [d + 1, locals, weights, before, scale, points, map, tiles];
   const blur = [flags, flagBytes, headers, middle, neighbours?.pairs ?? 0, neighbours?.distances ?? 0];
-  if (labelled) return [...pixels, ...blur, arena.allocate(groups * (points + 1) * 16), 0, 0, 0, 0];
+  if (labelled) return [...pixels, ...blur, arena.allocate(fieldBytes(layout, padded)), 0, 0, 0, 0];
   // Rows are rounded up to 16, and lists are written in whole vectors.
   const bytes = 4 * flagBytes * width * 4 + 64;
   const zeros = (): number => {
