@@ -19,6 +19,7 @@ import {
   proposeMasks,
   secondEigenvector,
   stegoCrfKernels,
+  unitRows,
   type AffinityGraph,
 } from '@u2seg/maskcut';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -207,12 +208,7 @@ async function runtimeAffinity(): Promise<() => Promise<AffinityGraph>> {
   const session = await createOnnxSession(builder.build());
   const unit = new Float32Array(n * dim);
   return async () => {
-    for (let i = 0; i < n; i += 1) {
-      let sum = 0;
-      for (let k = 0; k < dim; k += 1) sum += features.data[i * dim + k]! ** 2;
-      const norm = Math.max(1e-12, Math.fround(Math.sqrt(sum)));
-      for (let k = 0; k < dim; k += 1) unit[i * dim + k] = features.data[i * dim + k]! / norm;
-    }
+    unitRows(features, unit);
     const outputs = await session.run({ rows: { data: unit, shape: [n, dim], type: 'float32' } });
     const panels = firstRows.map((firstRow, p) => ({ firstRow, edges: outputs[`edges${p}`]!.data as Uint8Array }));
     return affinityFromUpperPanels(panels, n, tau);

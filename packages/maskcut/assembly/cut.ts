@@ -9,35 +9,53 @@ export function heapBase(): usize {
 }
 
 /**
- * Rows divided by their norm as F.normalize does it (float32, norm at least 1e-12), and the same rows in 16-bit fixed
- * point (32767 = 1). Rows are padded to `stride` values, a multiple of 8; the padding must already be zero.
+ * Rows divided by their norm as F.normalize does it (float32, norm at least 1e-12), and unless `rows16` is 0 the same rows
+ * in 16-bit fixed point (32767 = 1). Rows are padded to `stride` values, a multiple of 4 (8 with `rows16`); in `source` they
+ * are not, and up to 12 bytes past the last are read.
  * Returns the largest norm of a row's rounding error.
  */
 export function normalizeRows(source: usize, n: i32, dim: i32, stride: i32, rows32: usize, rows16: usize): f64 {
   let worst: f64 = 0;
+  const fixed = f64x2.splat(32767);
   for (let i = 0; i < n; i++) {
     const from = source + ((<usize>i * dim) << 2);
     const to32 = rows32 + ((<usize>i * stride) << 2);
     const to16 = rows16 + ((<usize>i * stride) << 1);
-    let sum: f64 = 0;
-    for (let k = 0; k < dim; k++) {
-      const v = <f64>load<f32>(from + ((<usize>k) << 2));
-      sum += v * v;
+    let s0 = f64x2.splat(0);
+    let s1 = f64x2.splat(0);
+    for (let k = 0; k < stride; k += 4) {
+      const v = firstLanes(v128.load(from + ((<usize>k) << 2)), dim - k);
+      const low = f64x2.promote_low_f32x4(v);
+      const high = f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 0));
+      s0 = f64x2.add(s0, f64x2.mul(low, low));
+      s1 = f64x2.add(s1, f64x2.mul(high, high));
     }
-    let norm = <f32>sqrt(sum);
-    if (norm < 1e-12) norm = 1e-12;
-    let error: f64 = 0;
-    for (let k = 0; k < dim; k++) {
-      const v = load<f32>(from + ((<usize>k) << 2)) / norm;
-      store<f32>(to32 + ((<usize>k) << 2), v);
-      const scaled = <f64>v * 32767.0;
-      const q = nearest(scaled);
-      store<i16>(to16 + ((<usize>k) << 1), <i16>(<i32>q));
-      error += (scaled - q) * (scaled - q);
+    s0 = f64x2.add(s0, s1);
+    const norm = f32x4.splat(max<f32>(<f32>sqrt(f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1)), 1e-12));
+    let error = f64x2.splat(0);
+    for (let k = 0; k < stride; k += 4) {
+      const v = f32x4.div(firstLanes(v128.load(from + ((<usize>k) << 2)), dim - k), norm);
+      v128.store(to32 + ((<usize>k) << 2), v);
+      if (rows16 === 0) continue;
+      const low = f64x2.mul(f64x2.promote_low_f32x4(v), fixed);
+      const high = f64x2.mul(f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 0)), fixed);
+      const lowest = f64x2.nearest(low);
+      const highest = f64x2.nearest(high);
+      const q = i64x2.shuffle(i32x4.trunc_sat_f64x2_s_zero(lowest), i32x4.trunc_sat_f64x2_s_zero(highest), 0, 2);
+      store<i64>(to16 + ((<usize>k) << 1), i64x2.extract_lane(i16x8.narrow_i32x4_s(q, q), 0));
+      const e0 = f64x2.sub(low, lowest);
+      const e1 = f64x2.sub(high, highest);
+      error = f64x2.add(error, f64x2.add(f64x2.mul(e0, e0), f64x2.mul(e1, e1)));
     }
-    if (error > worst) worst = error;
+    worst = max<f64>(worst, f64x2.extract_lane(error, 0) + f64x2.extract_lane(error, 1));
   }
   return sqrt(worst) / 32767.0;
+}
+
+/** The first `count` lanes, zeros in the others. */
+function firstLanes(v: v128, count: i32): v128 {
+  if (count >= 4) return v;
+  return v128.and(v, i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3)));
 }
 
 function sumLanes(v: v128): i32 {

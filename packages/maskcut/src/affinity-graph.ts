@@ -58,7 +58,7 @@ export function affinityBits(features: PatchFeatures, tau: number, options: Affi
   assertInRange('affinityBits: tau', tau, -1, 1);
   const size = features.gridH * features.gridW;
   const arena = cutArena();
-  const unit = unitRows(arena, features);
+  const unit = normalized(arena, features);
   const bits = arena.allocate((unit.rows / 64) * unit.rows * 8);
   let rechecked = 0;
   if (options.matmul === undefined) {
@@ -76,6 +76,32 @@ export function affinityBits(features: PatchFeatures, tau: number, options: Affi
     packGram(arena, gram, size, unit.rows, tau, bits);
   }
   return { size, rows: unit.rows, panels: arena.u8(bits, (unit.rows / 64) * unit.rows * 8).slice(), tau, rechecked };
+}
+
+/**
+ * Features divided by their norm in float32 (at least 1e-12, so that an all-zero row stays zero), [N, D]: what an engine
+ * multiplies whose edges go to {@link affinityFromEdges} or {@link affinityFromUpperPanels}.
+ *
+ * @param out - [N, D], written and returned
+ * @throws U2SegError `shape-mismatch`, or `bad-format` for a feature that is not finite
+ */
+export function unitRows(
+  features: PatchFeatures,
+  out: Float32Array = new Float32Array(features.data.length),
+): Float32Array {
+  assertPatchFeatures('unitRows', features);
+  const { data, dim } = features;
+  assertLength('unitRows: out', out.length, [data.length]);
+  const size = features.gridH * features.gridW;
+  const arena = cutArena();
+  const stride = Math.ceil(dim / 4) * 4;
+  const source = arena.allocate(data.length * 4 + 16);
+  const rows = arena.allocate(size * stride * 4);
+  arena.f32(source, data.length).set(data);
+  arena.kernels.normalizeRows(source, size, dim, stride, rows, 0);
+  if (stride === dim) out.set(arena.f32(rows, data.length));
+  else for (let i = 0; i < size; i += 1) out.set(arena.f32(rows + i * stride * 4, dim), i * dim);
+  return out;
 }
 
 /**
@@ -194,7 +220,7 @@ export function cosineSimilarities(features: PatchFeatures): Float32Array {
   assertPatchFeatures('cosineSimilarities', features);
   const size = features.gridH * features.gridW;
   const arena = cutArena();
-  const unit = unitRows(arena, features);
+  const unit = normalized(arena, features);
   const chunk = Math.min(size, 64);
   const out = arena.allocate(chunk * size * 4);
   const result = new Float32Array(size * size);
@@ -213,7 +239,7 @@ export function packedSet(members: Uint8Array, rows: number): Uint8Array {
   return packed;
 }
 
-function unitRows(
+function normalized(
   arena: WasmArena<CutKernels>,
   features: PatchFeatures,
 ): { rows: number; stride: number; rows32: number; rows16: number; error: number } {
@@ -223,9 +249,9 @@ function unitRows(
   const stride = Math.ceil(dim / 8) * 8;
   const rows32 = arena.allocate(rows * stride * 4);
   const rows16 = arena.allocate(rows * stride * 2);
-  const source = arena.allocate(data.length * 4);
-  arena.u8(rows32, rows * stride * 4).fill(0);
-  arena.u8(rows16, rows * stride * 2).fill(0);
+  const source = arena.allocate(data.length * 4 + 16);
+  arena.u8(rows32 + size * stride * 4, (rows - size) * stride * 4).fill(0);
+  arena.u8(rows16 + size * stride * 2, (rows - size) * stride * 2).fill(0);
   arena.f32(source, data.length).set(data);
   const error = arena.kernels.normalizeRows(source, size, dim, stride, rows32, rows16);
   return { rows, stride, rows32, rows16, error };

@@ -6,6 +6,7 @@ export {
   edgeCounts,
   hasEdge,
   paintOut,
+  unitRows,
   type AffinityGraph,
   type AffinityOptions,
   type GramMatmul,

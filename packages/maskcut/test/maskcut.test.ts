@@ -1,4 +1,4 @@
-import { decodeMask, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { decodeMask, seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import {
   affinityBits,
   affinityFromEdges,
@@ -9,6 +9,7 @@ import {
   proposeMasks,
   secondEigenvector,
   tokenCut,
+  unitRows,
 } from '@u2seg/maskcut';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -198,6 +199,37 @@ describe('affinityBits', () => {
       }),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('unitRows', () => {
+  it('divides each row by its float32 norm, whatever its length, and leaves rows of zeros', () => {
+    const shape = fc.record({
+      size: fc.integer({ min: 1, max: 9 }),
+      dim: fc.integer({ min: 1, max: 11 }),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(shape, ({ size, dim, seed }) => {
+        const rng = seededRng(seed);
+        const data = Float32Array.from({ length: size * dim }, () => 4 * rng() - 2).fill(0, 0, dim);
+        const unit = unitRows({ data, gridH: 1, gridW: size, dim, patchSize: 8 });
+        for (let i = 0; i < size; i += 1) {
+          const row = data.subarray(i * dim, (i + 1) * dim);
+          const norm = Math.max(1e-12, Math.fround(Math.sqrt(row.reduce((sum, v) => sum + v * v, 0))));
+          expect(unit.subarray(i * dim, (i + 1) * dim)).toBeAllClose(
+            row.map((v) => v / norm),
+            { rtol: 1e-7 },
+          );
+        }
+      }),
+    );
+  });
+
+  it('refuses a result of another shape', () => {
+    expect(() =>
+      unitRows({ data: new Float32Array(6), gridH: 1, gridW: 2, dim: 3, patchSize: 8 }, new Float32Array(5)),
+    ).toThrowErrorMatchingInlineSnapshot(`[U2SegError: unitRows: out must be [6] (6 values), got 5 values.]`);
   });
 });
 
