@@ -189,13 +189,8 @@ export class DenseCrf {
    * @returns masks in the same order, each [H, W], 0 or 1
    */
   refineMasks(masks: readonly Uint8Array[], iterations: number = crfIterations): Uint8Array[] {
-    const odds = masks.map((mask) => {
-      assertLength('DenseCrf.refineMasks: masks', mask.length, [this.height, this.width]);
-      const odds = new Float32Array(mask.length);
-      for (let k = 0; k < mask.length; k += 1) odds[k] = mask[k] === 0 ? -1 : 1;
-      return odds;
-    });
-    return this.inferLogOdds(odds, iterations).map((result) => result.mask);
+    for (const mask of masks) assertLength('DenseCrf.refineMasks: masks', mask.length, [this.height, this.width]);
+    return this.inferLogOdds(masks.map(maskLogOdds), iterations).map((result) => result.mask);
   }
 
   /** Gives the memory back for the next photo. */
@@ -258,4 +253,11 @@ export class DenseCrf {
     }
     return this.#arena;
   }
+}
+
+/** Log-odds of label 1 in CutLER's unary: 1 on the mask and -1 elsewhere. */
+export function maskLogOdds(mask: Uint8Array): Float32Array {
+  const odds = new Float32Array(mask.length);
+  for (let k = 0; k < odds.length; k += 1) odds[k] = mask[k] === 0 ? -1 : 1;
+  return odds;
 }

@@ -30,34 +30,44 @@ export function componentAt(mask: Uint8Array, height: number, width: number, see
  * `scipy.ndimage.binary_fill_holes` does.
  */
 export function fillHoles(mask: Uint8Array, height: number, width: number): Uint8Array {
-  const outside = new Uint8Array(height * width);
+  // A rim that counts as visited keeps the search inside without looking at coordinates.
+  const stride = width + 2;
+  const state = new Uint8Array((height + 2) * stride).fill(2);
+  for (let y = 0; y < height; y += 1) {
+    const row = (y + 1) * stride + 1;
+    for (let x = 0; x < width; x += 1) state[row + x] = mask[y * width + x] === 0 ? 0 : 1;
+  }
   const stack = new Int32Array(height * width);
   let top = 0;
   const visit = (at: number): void => {
-    if (outside[at] === 0 && mask[at] === 0) {
-      outside[at] = 1;
+    if (state[at] === 0) {
+      state[at] = 2;
       stack[top] = at;
       top += 1;
     }
   };
-  for (let x = 0; x < width; x += 1) {
-    visit(x);
-    visit((height - 1) * width + x);
+  for (let x = 1; x <= width; x += 1) {
+    visit(stride + x);
+    visit(height * stride + x);
   }
-  for (let y = 0; y < height; y += 1) {
-    visit(y * width);
-    visit(y * width + width - 1);
+  for (let y = 1; y <= height; y += 1) {
+    visit(y * stride + 1);
+    visit(y * stride + width);
   }
   while (top > 0) {
     top -= 1;
     const at = stack[top]!;
-    const x = at % width;
-    if (x > 0) visit(at - 1);
-    if (x + 1 < width) visit(at + 1);
-    if (at >= width) visit(at - width);
-    if (at + width < mask.length) visit(at + width);
+    visit(at - 1);
+    visit(at + 1);
+    visit(at - stride);
+    visit(at + stride);
   }
-  return outside.map((flag) => 1 - flag);
+  const filled = new Uint8Array(height * width);
+  for (let y = 0; y < height; y += 1) {
+    const row = (y + 1) * stride + 1;
+    for (let x = 0; x < width; x += 1) filled[y * width + x] = state[row + x] === 2 ? 0 : 1;
+  }
+  return filled;
 }
 
 /** Nearest-neighbour resize as torch's: target cell `t` takes source cell `floor(t * source / target)`. */

@@ -9,7 +9,7 @@ import {
 } from '@u2seg/core';
 import { crfIterations, cutlerCrfKernels, type CrfKernel } from './crf-settings.ts';
 import type { CrfThreads } from './crf-kernels.ts';
-import { DenseCrf, denseCrfDefaults, type CrfForeground } from './dense-crf.ts';
+import { DenseCrf, denseCrfDefaults, maskLogOdds, type CrfForeground } from './dense-crf.ts';
 import { areaOf, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
 import { maskCut, maskCutDefaults, type GridCut, type MaskCutOptions } from './maskcut.ts';
 import { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
@@ -123,8 +123,7 @@ function refine(
 ): readonly Pick<CrfForeground, 'probability'>[] {
   if (crfKernels.length === 0) return masks.map((mask) => ({ probability: Float32Array.from(mask) }));
   using crf = new DenseCrf(image, crfKernels, { threads });
-  const odds = masks.map((mask) => Float32Array.from(mask, (flag) => (flag === 0 ? -1 : 1)));
-  return crf.inferLogOdds(odds, iterations);
+  return crf.inferLogOdds(masks.map(maskLogOdds), iterations);
 }
 
 function aboveHalf(probability: Float32Array): Uint8Array {
