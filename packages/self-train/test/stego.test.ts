@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { seededRng, type PatchFeatures } from '@u2seg/core';
+import { seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import {
   fiveCropBoxes,
   fiveCropFeatures,
+  fiveCropPhotos,
   loadStegoModel,
   nearestNeighbors,
   saveStegoModel,
@@ -175,6 +176,73 @@ describe('five crops', () => {
     const crop = await crops.read(8);
     expect([crop.gridH, crop.gridW]).toEqual([2, 3]);
     expect(crop.data.subarray(0, dim)).toEqual(whole.data.subarray((3 * 7 + 4) * dim, (3 * 7 + 5) * dim));
+  });
+});
+
+describe('five crops of photos', () => {
+  /** Photo i is [4 + i, 6, 3]; the bytes of a pixel are the photo, the row and the column. */
+  const photo = (i: number): RgbImage => {
+    const [height, width] = [4 + i, 6];
+    const at = Array.from({ length: height * width }, (_, k) => [i, Math.floor(k / width), k % width]);
+    return { data: Uint8Array.from(at.flat()), height, width };
+  };
+  /** A backbone of patch size 1 whose features are the bytes. */
+  const extract = ({ data, height, width }: RgbImage): PatchFeatures => ({
+    data: Float32Array.from(data),
+    gridH: height,
+    gridW: width,
+    dim: 3,
+    patchSize: 1,
+  });
+
+  it('are cut before the backbone, which sees nothing else', async () => {
+    const crops = fiveCropPhotos({ count: 2, read: photo }, { dim: 3, extract });
+    expect([crops.count, crops.dim]).toEqual([10, 3]);
+    const corners = [];
+    for (let c = 0; c < 5; c += 1) {
+      const { data, gridH, gridW } = await crops.read(5 + c);
+      expect([gridH, gridW, data.length]).toEqual([2, 3, 18]);
+      corners.push([...data.subarray(0, 3)]);
+    }
+    expect(corners).toEqual([
+      [1, 0, 0],
+      [1, 0, 3],
+      [1, 3, 0],
+      [1, 3, 3],
+      [1, 2, 2],
+    ]);
+  });
+
+  it('train a head, streamed or stored', async () => {
+    const rng = seededRng(12);
+    const noisy = Array.from({ length: 4 }, () => ({
+      data: Uint8Array.from({ length: 12 * 12 * 3 }, () => 256 * rng()),
+      height: 12,
+      width: 12,
+    }));
+    const streamed = fiveCropPhotos({ count: 4, read: (i) => noisy[i]! }, { dim: 3, extract });
+    const kept = await Promise.all(Array.from({ length: 20 }, (_, i) => streamed.read(i)));
+    const stored = { count: 20, dim: 3, read: (i: number) => kept[i]! };
+    const settings = {
+      preset: 'cocostuff27-vit-small',
+      steps: 2,
+      batchSize: 4,
+      codeDim: 2,
+      classes: 3,
+      seed: 1,
+    } as const;
+    const [first, second] = [await trainStego(streamed, settings), await trainStego(stored, settings)];
+    expect(first.losses).toEqual(second.losses);
+    first.model.dispose();
+    second.model.dispose();
+  });
+
+  it('refuse a photo whose data do not fit', async () => {
+    const broken = fiveCropPhotos(
+      { count: 1, read: () => ({ data: new Uint8Array(5), height: 2, width: 2 }) },
+      { dim: 3, extract },
+    );
+    await expect(broken.read(0)).rejects.toThrowErrorMatchingInlineSnapshot(`[U2SegError: fiveCropPhotos: image.data must be [2, 2, 3] (12 values), got 5 values.]`);
   });
 });
 

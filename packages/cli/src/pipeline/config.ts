@@ -72,6 +72,7 @@ const semantics = z.strictObject({
   codeDim: positive,
   /** Dense features are averaged down to at most this many cells a side before they are stored. */
   maxGrid: positive,
+  /** Train on five crops of each photo, cut from its stored features; STEGO cuts the photo before the backbone. */
   fiveCrop: z.boolean(),
   /** Parts of STEGO's loss its ablation takes away: correlations below 0 count as 0; features are centred point by point. */
   zeroClamp: z.boolean(),

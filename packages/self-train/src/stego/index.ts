@@ -2,9 +2,12 @@ export {
   fiveCropBoxes,
   fiveCropDefaults,
   fiveCropFeatures,
+  fiveCropPhotos,
   type CropBox,
+  type FiveCropPhotosOptions,
   type StegoFeatureSource,
   type StegoLabels,
+  type StegoPhotoSource,
 } from './feature-source.ts';
 export {
   segmentLinear,
