@@ -51,7 +51,8 @@ export interface CrfForeground {
  * pydensecrf's: same lattice, rounding, blur, normalization and update, in float32; sums are taken in an order of our own,
  * the same on one thread and on two.
  *
- * Holds about 100 bytes a pixel and kernel until `dispose`.
+ * Holds 30 to 60 bytes a pixel and kernel until `dispose`, and once several masks or labels are asked for 8 more for each
+ * lattice point and axis.
  */
 export class DenseCrf {
   readonly height: number;

@@ -25,6 +25,10 @@ describe('DenseCrf', () => {
     { height: 61, width: 83, labels: 27 },
     { height: 7, width: 5, labels: 3 },
     { height: 40, width: 64, labels: 80 },
+    // Several tiles in several strips of columns; a single row; a strip narrower than a vector.
+    { height: 130, width: 150, labels: 5 },
+    { height: 1, width: 9001, labels: 4 },
+    { height: 90, width: 65, labels: 9 },
   ])('gives the same bits on one thread and on two: $height x $width', async ({ height, width, labels }) => {
     const photo = noise(height, width);
     const rng = seededRng(5);

@@ -242,7 +242,9 @@ describe('five crops of photos', () => {
       { count: 1, read: () => ({ data: new Uint8Array(5), height: 2, width: 2 }) },
       { dim: 3, extract },
     );
-    await expect(broken.read(0)).rejects.toThrowErrorMatchingInlineSnapshot(`[U2SegError: fiveCropPhotos: image.data must be [2, 2, 3] (12 values), got 5 values.]`);
+    await expect(broken.read(0)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: fiveCropPhotos: image.data must be [2, 2, 3] (12 values), got 5 values.]`,
+    );
   });
 });
 
