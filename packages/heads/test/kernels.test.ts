@@ -189,11 +189,12 @@ describe.each(backends)('kernels on %s', (backend) => {
         const options = { outputSize: 7, samplingRatio };
         const maps = mapRows([map(16, 16, 3), map(8, 10, 3, 2)], [0.25, 0.125]);
         const kernels = roiAlignKernels();
-        const pooled = portableRoiAlign.forward(maps, onLevels, options);
-        expect(values(kernels.forward(maps, onLevels, options))).toBeAllClose(values(pooled), { atol: 5e-6 });
+        const { value: pooled } = portableRoiAlign.forward(maps, onLevels, options);
+        const { value, saved } = kernels.forward(maps, onLevels, options);
+        expect(values(value)).toBeAllClose(values(pooled), { atol: 5e-6 });
         const dPooled = random(pooled.shape, 7) as tf.Tensor4D;
-        expect(values(kernels.backward(dPooled, maps.levels, onLevels, options))).toBeAllClose(
-          values(portableRoiAlign.backward(dPooled, maps.levels, onLevels, options)),
+        expect(values(kernels.backward(dPooled, maps.levels, onLevels, options, saved))).toBeAllClose(
+          values(portableRoiAlign.backward(dPooled, maps.levels, onLevels, options, [])),
           { ofMax: 5e-6 },
         );
       }
@@ -208,8 +209,11 @@ describe.each(backends)('kernels on %s', (backend) => {
       const many = { boxesXyxy, images: new Int32Array(count) };
       const options = { outputSize: 7, samplingRatio: 0 };
       const dy = random([count, 7, 7, 16], 4) as tf.Tensor4D;
-      const { levels } = mapRows([tf.zeros([1, 16, 16, 16])], [0.25]);
-      const once = (): Float32Array => values(roiAlignKernels().backward(dy, levels, many, options));
+      const maps = mapRows([random([1, 16, 16, 16], 8) as tf.Tensor4D], [0.25]);
+      const once = (): Float32Array => {
+        const { saved } = roiAlignKernels().forward(maps, many, options);
+        return values(roiAlignKernels().backward(dy, maps.levels, many, options, saved));
+      };
       const first = once();
       for (let k = 0; k < 3; k += 1) expect(once()).toEqual(first);
     });

@@ -5,7 +5,7 @@ import { golden, type GoldenTensor } from '@u2seg/testing';
 import { resnet } from '../src/detector/resnet.ts';
 import { featurePyramid, type Pyramid } from '../src/detector/fpn.ts';
 import { selectDetections } from '../src/detector/detections.ts';
-import { regionMaps } from '../src/detector/roi-pooler.ts';
+import { pyramidRows } from '../src/detector/roi-pooler.ts';
 import { averageProbabilities, predictMasks, runBoxStages } from '../src/detector/inference.ts';
 import type { ForwardPass } from '../src/detector/layers.ts';
 import type { PanopticCascadeModel } from '../src/detector/model.ts';
@@ -112,7 +112,7 @@ describe.skipIf(folder === undefined)(`golden model inference on ${backend}`, ()
     const size = readPng(folder!.file(`${name}_resized.png`));
     tf.tidy(() => {
       const pyramid = levels.map((level) => channelsLast(expected.get(`fpn.${level}`)!)) as unknown as Pyramid;
-      const maps = regionMaps(pyramid);
+      const maps = pyramidRows(pyramid);
       const stages = model.config.roi.stages.length;
       for (let stage = 0; stage < stages; stage += 1) {
         const boxes = floats(`roi.stage${stage}.proposals`);

@@ -10,7 +10,7 @@ import { assignLevels } from '../src/boxes/level-assignment.ts';
 import { matchPredictions } from '../src/boxes/matcher.ts';
 import { batchedNms } from '../src/boxes/nms.ts';
 import { pasteMasks, pasteSoftMasks } from '../src/boxes/paste-masks.ts';
-import { poolPyramid, regionMaps } from '../src/detector/roi-pooler.ts';
+import { poolPyramid, pyramidRows } from '../src/detector/roi-pooler.ts';
 import { loadTfBackend, type TfBackendName } from '../src/tf/load-backend.ts';
 import { roiAlign } from '../src/tf/roi-align.ts';
 import { availableBackends } from './backends.ts';
@@ -181,7 +181,7 @@ describe.skipIf(folder === undefined).each(backends)('golden ROI ops on %s', (ba
     const images = names.filter((name) => name.startsWith('pooler.boxes.')).sort();
     const pooled = tf.tidy(() =>
       planar(
-        poolPyramid(regionMaps(levels.map(map)), images.map(floats), {
+        poolPyramid(pyramidRows(levels.map(map)), images.map(floats), {
           outputSize: shape('pooler.out')[3]!,
           samplingRatio: 0,
         }),

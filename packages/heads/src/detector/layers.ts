@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { convBatchNorm, normEpsilon, type BatchStatistics } from '../tf/batch-norm.ts';
 import { convBias, type ConvGeometry } from '../tf/convolution.ts';
-import { add, toBfloat16 } from '../tf/bfloat16.ts';
+import { add, reshape, toBfloat16 } from '../tf/bfloat16.ts';
 import { groupNorm } from '../tf/group-norm.ts';
 import { relu } from '../tf/activation.ts';
 import { matrixProduct } from '../tf/matrix-product.ts';
@@ -79,11 +79,12 @@ function ready<T extends tf.Tensor>(pass: ForwardPass, name: string, weight: T &
   return pass.prepared === undefined ? make() : pass.prepared.get(`${name}.${precision}`, [weight], make);
 }
 
-/** Product of [N, in] with a layer's weight [in, out], in the precision of hidden layers. */
+/** Product of [N, in] with a layer's weight, taken as [in, out], in the precision of hidden layers. */
 export function hiddenProduct(pass: ForwardPass, name: string, x: tf.Tensor2D): tf.Tensor2D {
-  const weight = pass.parameters.get(`${name}.weight`) as tf.Variable<tf.Rank.R2>;
+  const weight = pass.parameters.get(`${name}.weight`) as tf.Variable;
   const precision = pass.precision ?? 'float32';
-  return matrixProduct(x, ready(pass, name, weight, precision), precision, hiddenType(pass));
+  const matrix = reshape(ready(pass, name, weight, precision), [-1, weight.shape.at(-1)!]) as tf.Tensor2D;
+  return matrixProduct(x, matrix, precision, hiddenType(pass));
 }
 
 /** [N, in] -> [N, out], in the precision of hidden layers, with ReLU. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertImage, U2SegError, type RgbImage, type SeededRng } from '@u2seg/core';
 import type { BatchStatistics } from '../tf/batch-norm.ts';
 import { assertPrecision, type Precision } from '../tf/precision.ts';
-import { valueAndGradients } from '../tf/value-and-gradients.ts';
+import { valueAndGradients, withoutGradients } from '../tf/value-and-gradients.ts';
 import { withinScope } from '../tf/within-scope.ts';
 import { concatBoxes, type BoxArray } from '../boxes/box-array.ts';
 import { cascadeLosses } from './cascade-training.ts';
@@ -18,7 +18,7 @@ import { finishInstances, finishSemantic, type Prediction } from './prediction.t
 import { imageBatch } from './preprocess.ts';
 import { levelAnchors, selectProposals, type ImageSize, type Proposals } from './proposals.ts';
 import { resnet } from './resnet.ts';
-import { regionMaps } from './roi-pooler.ts';
+import { pyramidRows } from './roi-pooler.ts';
 import { sampleRegions, type LabelledRegions } from './roi-targets.ts';
 import { rpnHead, type RpnLevel } from './rpn-head.ts';
 import { anchorTargets, rpnLosses } from './rpn-training.ts';
@@ -159,16 +159,17 @@ export class PanopticCascadeModel {
         const logits = semanticLogits(pass, config.semantic, pyramid);
         losses['loss_sem_seg'] = semanticLoss(logits, batch, config.semantic);
       }
-      const levels = rpnHead(pass, pyramid);
+      // proposals have no gradient, so neither have these maps
+      const levels = withoutGradients(() => rpnHead({ ...pass, training: false }, pyramid));
+      const maps = pyramidRows(pyramid);
       const anchors = levelAnchors(levels, config.rpn);
       const allAnchors = concatBoxes(anchors);
       const targets = batch.map((sample, i) =>
         anchorTargets(allAnchors, sample, config.rpn, options.rng, options.anchorLabels?.[i]),
       );
-      Object.assign(losses, rpnLosses(levels, anchors, targets, batch, config.rpn));
+      Object.assign(losses, rpnLosses(pass, maps, anchors, targets, batch, config.rpn));
       const proposals = options.proposals ?? this.#propose(levels, anchors, batch);
       const regions = batch.map((sample, i) => sampleRegions(proposals[i]!.boxes, sample, config.roi, options.rng));
-      const maps = regionMaps(pyramid);
       Object.assign(losses, cascadeLosses(pass, config, maps, batch, regions));
       losses['loss_mask'] = maskLoss(pass, config, maps, batch, regions);
       if (options.updateStatistics !== false) this.#running.update(collected);
@@ -228,7 +229,7 @@ export class PanopticCascadeModel {
     return withinScope((): Prediction => {
       const pass = this.#inferencePass(options.precision);
       const pyramid = this.pyramid(imageBatch([image], config), pass);
-      const found = detect(pass, config, regionMaps(pyramid), proposeRegions(pass, config, pyramid, size), size);
+      const found = detect(pass, config, pyramidRows(pyramid), proposeRegions(pass, config, pyramid, size), size);
       const instances = finishInstances(found, size, output);
       const result = { height: output.height, width: output.width, instances };
       if (config.semantic === undefined) return result;

@@ -8,9 +8,12 @@ import { mapRows, type MapRows, type PoolingOptions } from '../tf/roi-batch.ts';
 /** Stride of the finest pyramid level, p2. */
 const finestStride = 4;
 
-/** What regions are pooled from: p2 to p5 as [B, H, W, C], each half the size of the one before. */
-export function regionMaps(pyramid: readonly tf.Tensor4D[]): MapRows {
-  const maps = pyramid.slice(0, 4).map(toFloat32);
+/** Levels regions are pooled from: p2 to p5. */
+const pooledLevels = 4;
+
+/** The cells of p2, p3, ... [B, H, W, C], each half the size of the one before, as one table. */
+export function pyramidRows(pyramid: readonly tf.Tensor4D[]): MapRows {
+  const maps = pyramid.map(toFloat32);
   return mapRows(
     maps,
     maps.map((_, level) => 1 / (finestStride * 2 ** level)),
@@ -26,6 +29,6 @@ export function regionMaps(pyramid: readonly tf.Tensor4D[]): MapRows {
 export function poolPyramid(maps: MapRows, boxesOfImages: readonly BoxArray[], options: PoolingOptions): tf.Tensor4D {
   const boxesXyxy = concatBoxes(boxesOfImages);
   const images = Int32Array.from(boxesOfImages.flatMap((part, b) => Array.from({ length: part.length / 4 }, () => b)));
-  const levels = assignLevels(boxesXyxy, 2, 1 + maps.levels.length);
+  const levels = assignLevels(boxesXyxy, 2, 1 + Math.min(maps.levels.length, pooledLevels));
   return roiAlignRows(maps, { boxesXyxy, images, levels }, options);
 }

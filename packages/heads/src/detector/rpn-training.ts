@@ -5,10 +5,12 @@ import { boxDeltas } from '../boxes/box-transform.ts';
 import { matchOrBackground } from '../boxes/matcher.ts';
 import { gatherRows } from '../tf/gather-rows.ts';
 import { sigmoidCrossEntropySum, smoothL1Sum } from '../tf/loss-terms.ts';
+import type { MapRows } from '../tf/roi-batch.ts';
 import type { RpnConfig } from './config.ts';
 import { ignoredBoxes } from './ignore-region.ts';
+import type { ForwardPass } from './layers.ts';
 import { rpnDeltaWeights } from './proposals.ts';
-import type { RpnLevel } from './rpn-head.ts';
+import { rpnAtAnchors } from './rpn-head.ts';
 import { sampleLabels } from './sampling.ts';
 import type { TrainSample } from './train-sample.ts';
 
@@ -61,53 +63,55 @@ export interface RpnLosses {
   readonly loss_rpn_loc: tf.Scalar;
 }
 
-/** Objectness and localization losses, each divided by the number of anchors a full sample would have. */
+/**
+ * Objectness and localization losses, each divided by the number of anchors a full sample would have.
+ *
+ * @param maps - cells of p2 to p6
+ */
 export function rpnLosses(
-  levels: readonly RpnLevel[],
+  pass: ForwardPass,
+  maps: MapRows,
   anchors: readonly BoxArray[],
   targets: readonly AnchorTargets[],
   samples: readonly TrainSample[],
   config: RpnConfig,
 ): RpnLosses {
-  const normalizer = config.batchSizePerImage * samples.length;
-  let classification: tf.Scalar = tf.scalar(0);
-  let localization: tf.Scalar = tf.scalar(0);
+  const places = { levels: [] as number[], images: [] as number[], anchors: [] as number[] };
+  const labels: number[] = [];
+  const positiveRows: number[] = [];
+  const deltas: number[] = [];
   let offset = 0;
-  for (const [index, level] of levels.entries()) {
-    const ofLevel = anchors[index]!;
+  for (const [index, ofLevel] of anchors.entries()) {
     const count = ofLevel.length / 4;
-    const rows: number[] = [];
-    const labels: number[] = [];
-    const positiveRows: number[] = [];
-    const deltas: number[] = [];
     for (const [image, target] of targets.entries()) {
       const positives: number[] = [];
       for (let i = 0; i < count; i += 1) {
         const label = target.labels[offset + i]!;
         if (label < 0) continue;
-        rows.push(image * count + i);
+        if (label === 1) {
+          positives.push(i);
+          positiveRows.push(labels.length);
+        }
+        places.levels.push(index);
+        places.images.push(image);
+        places.anchors.push(i);
         labels.push(label);
-        if (label === 1) positives.push(i);
       }
-      positiveRows.push(...positives.map((i) => image * count + i));
       const truth = takeBoxes(
         samples[image]!.instances.boxesXyxy,
         positives.map((i) => target.matched[offset + i]!),
       );
-      deltas.push(...boxDeltas(takeBoxes(ofLevel, positives), truth, rpnDeltaWeights));
+      for (const delta of boxDeltas(takeBoxes(ofLevel, positives), truth, rpnDeltaWeights)) deltas.push(delta);
     }
     offset += count;
-    if (rows.length > 0) {
-      const flat = tf.reshape(level.objectness, [-1, 1]) as tf.Tensor2D;
-      const logits = gatherRows(flat, Int32Array.from(rows));
-      classification = tf.add(classification, sigmoidCrossEntropySum(logits, Float32Array.from(labels)));
-    }
-    if (positiveRows.length > 0) {
-      const flat = tf.reshape(level.deltas, [-1, 4]) as tf.Tensor2D;
-      const predicted = gatherRows(flat, Int32Array.from(positiveRows));
-      localization = tf.add(localization, smoothL1Sum(predicted, Float32Array.from(deltas)));
-    }
   }
-  const factor = config.lossWeight / normalizer;
+  if (labels.length === 0) return { loss_rpn_cls: tf.scalar(0), loss_rpn_loc: tf.scalar(0) };
+  const predicted = rpnAtAnchors(pass, maps, places);
+  const classification = sigmoidCrossEntropySum(predicted.objectness, Float32Array.from(labels));
+  const localization =
+    positiveRows.length === 0
+      ? tf.scalar(0)
+      : smoothL1Sum(gatherRows(predicted.deltas, Int32Array.from(positiveRows)), Float32Array.from(deltas));
+  const factor = config.lossWeight / (config.batchSizePerImage * samples.length);
   return { loss_rpn_cls: tf.mul(classification, factor), loss_rpn_loc: tf.mul(localization, factor) };
 }

@@ -18,7 +18,7 @@ export const portableRoiAlign: RoiAlignKernels = {
       const values = roiAlignForward(cellsOf(data, level, channels), size, boxesXyxy, images, scaled);
       own.forEach((row, i) => pooled.set(values.subarray(i * width, (i + 1) * width), row * width));
     });
-    return tf.tensor4d(pooled, [rois.images.length, side, side, channels]);
+    return { value: tf.tensor4d(pooled, [rois.images.length, side, side, channels]), saved: [] };
   },
   backward(dy, levels, rois, options) {
     const channels = dy.shape[3];

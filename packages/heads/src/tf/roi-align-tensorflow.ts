@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { boxWeights, type AxisWeights } from './roi-align-kernel.ts';
 import { rowCount, type MapLevel, type PoolingOptions, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
-import { sparseProduct, type SparseMatrix } from './sparse-product.ts';
+import { compressedRows, sparseProduct, type SparseMatrix } from './sparse-product.ts';
 import type { TensorflowKernels } from './tensorflow-kernels.ts';
 
 /**
@@ -13,11 +13,14 @@ export function tensorflowRoiAlign(kernels: TensorflowKernels): RoiAlignKernels 
     forward({ rows, levels }, rois, options) {
       const side = options.outputSize;
       const shape: [number, number, number, number] = [rois.images.length, side, side, rows.shape[1]];
-      return tf.reshape(sparseProduct(kernels, poolingMatrix(levels, rois, options), rows, false), shape);
+      const weights = poolingMatrix(levels, rois, options);
+      if (weights.values.length === 0) return { value: tf.zeros(shape), saved: [] };
+      const matrix = compressedRows(kernels, weights);
+      return { value: tf.reshape(sparseProduct(kernels, matrix, rows, false), shape), saved: [matrix] };
     },
-    backward(dy, levels, rois, options) {
-      const flat = tf.reshape(dy, [-1, dy.shape[3]]) as tf.Tensor2D;
-      return sparseProduct(kernels, poolingMatrix(levels, rois, options), flat, true);
+    backward(dy, levels, _rois, _options, [matrix]) {
+      if (matrix === undefined) return tf.zeros([rowCount(levels), dy.shape[3]]);
+      return sparseProduct(kernels, matrix, tf.reshape(dy, [-1, dy.shape[3]]), true);
     },
   };
 }

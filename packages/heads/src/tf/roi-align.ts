@@ -33,9 +33,12 @@ export function roiAlignRows(maps: MapRows, rois: RoiBatch, options: PoolingOpti
   if (rois.images.length === 0) return tf.zeros([0, side, side, maps.rows.shape[1]]);
   const kernels = roiAlignKernels();
   const { levels } = maps;
-  const operation = tf.customGrad((input) => ({
-    value: kernels.forward({ rows: input as tf.Tensor2D, levels }, rois, options),
-    gradFunc: (dy: tf.Tensor) => tf.tidy(() => kernels.backward(dy as tf.Tensor4D, levels, rois, options)),
-  }));
+  const operation = tf.customGrad((input, save) => {
+    const { value, saved } = kernels.forward({ rows: input as tf.Tensor2D, levels }, rois, options);
+    (save as tf.GradSaveFunc)(saved);
+    const gradFunc = (dy: tf.Tensor, kept: tf.Tensor[]): tf.Tensor =>
+      tf.tidy(() => kernels.backward(dy as tf.Tensor4D, levels, rois, options, kept));
+    return { value, gradFunc };
+  });
   return operation(maps.rows) as tf.Tensor4D;
 }

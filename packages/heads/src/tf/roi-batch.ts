@@ -47,9 +47,23 @@ export type PoolingOptions = Omit<RoiAlignOptions, 'spatialScale'>;
 /** Forward pass and gradient of ROIAlign on one backend's kernels. */
 export interface RoiAlignKernels {
   /** rows [N, C] of `levels` -> [R, outputSize, outputSize, C] */
-  forward(maps: MapRows, rois: RoiBatch, options: PoolingOptions): tf.Tensor4D;
+  forward(
+    maps: MapRows,
+    rois: RoiBatch,
+    options: PoolingOptions,
+  ): {
+    readonly value: tf.Tensor4D;
+    /** What `backward` can use again. */
+    readonly saved: tf.Tensor[];
+  };
   /** [R, outputSize, outputSize, C] -> [N, C], N rows as `levels` say */
-  backward(dy: tf.Tensor4D, levels: readonly MapLevel[], rois: RoiBatch, options: PoolingOptions): tf.Tensor2D;
+  backward(
+    dy: tf.Tensor4D,
+    levels: readonly MapLevel[],
+    rois: RoiBatch,
+    options: PoolingOptions,
+    saved: readonly tf.Tensor[],
+  ): tf.Tensor2D;
 }
 
 /** Rows of all maps together: N. */

@@ -14,7 +14,7 @@ interface TapeNode {
 interface TapeEngine {
   startTape(): void;
   endTape(): void;
-  readonly state: { activeTape: TapeNode[] | null };
+  readonly state: { activeTape: TapeNode[] | null; kernelDepth: number };
 }
 
 /**
@@ -47,6 +47,18 @@ export function valueAndGradients(
     return { value, gradients };
   } finally {
     for (const { saved } of tape) tf.dispose([...(saved ?? [])]);
+  }
+}
+
+/** Runs operations no gradient flows through: nothing of them is recorded, and only the result is kept. */
+export function withoutGradients<T>(f: () => T): T {
+  const { state } = tf.engine() as unknown as TapeEngine;
+  // the tape is off inside a kernel
+  state.kernelDepth += 1;
+  try {
+    return tf.tidy(f as () => tf.TensorContainer) as T;
+  } finally {
+    state.kernelDepth -= 1;
   }
 }
 
