@@ -1,7 +1,9 @@
 // asc: library
 // Work on a lattice as two threads share it.
-import { buildTiles, flagNeighbours, pairsOfFlags, sortEntries, sortTiles } from './crf-lattice';
+import { flagNeighbours, pairsOfFlags } from './crf-neighbours';
 import { address, word } from './crf-plan';
+import { sortEntries, sortTiles } from './crf-points';
+import { buildTiles } from './crf-simplex';
 
 /**
  * Work 1: the entries of the pixels, sorted by halves of the tiles, or all at once by one thread.

@@ -9,7 +9,8 @@ import { awaitChange, commandAt, doneAt } from './crf-threads';
 import { wake } from './env';
 
 export { fromStrips, keepLarger, normalizer, scaled, toPlanes, toRows, toStrips } from './crf-elements';
-export { numberPoints, scratchBytes } from './crf-lattice';
+export { numberPoints } from './crf-points';
+export { scratchBytes } from './crf-simplex';
 
 /** First free byte of the memory; everything above belongs to the caller. */
 export function heapBase(): usize {
