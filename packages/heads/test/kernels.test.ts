@@ -154,7 +154,9 @@ describe.each(backends)('kernels on %s', (backend) => {
         [3, 2, 1],
         [7, 2, 3],
       ] as const) {
-        const weight = random([side, side, 5, 4], 2) as tf.Tensor4D;
+        // both sizes odd and even
+        const x = side === 7 ? map(9, 12, 3) : map(9, 12, 5);
+        const weight = random([side, side, x.shape[3], 4], 2) as tf.Tensor4D;
         const geometry = { stride, padding };
         const fast = convKernels();
         const y = portableConv.forward(x, weight, geometry);

@@ -15,7 +15,7 @@ export function cropAndResizeMasks(masks: readonly BinaryMask[], boxesXyxy: BoxA
   const image = new Int32Array(1);
   for (const [i, mask] of masks.entries()) {
     let data = floats.get(mask);
-    if (data === undefined) floats.set(mask, (data = Float32Array.from(mask.data)));
+    if (data === undefined) floats.set(mask, (data = new Float32Array(mask.data)));
     const pooled = roiAlignForward(
       data,
       { height: mask.height, width: mask.width, channels: 1 },

@@ -39,38 +39,37 @@ export function batchedNms(
   const limit = round(threshold);
   const areas = boxAreas(boxes);
   const order = descendingOrder(scores);
+  /** x1, y1, x2, y2 and area of each group's kept boxes, one after the other. */
   const keptOfGroup = new Map<number, number[]>();
   const kept: number[] = [];
   for (const i of order) {
     let rivals = keptOfGroup.get(groups[i]!);
     if (rivals === undefined) keptOfGroup.set(groups[i]!, (rivals = []));
-    if (isSuppressed(boxes, areas, i, rivals, limit)) continue;
-    rivals.push(i);
+    const [x1, y1, x2, y2] = [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!];
+    const area = areas[i]!;
+    if (isSuppressed(rivals, x1, y1, x2, y2, area, limit)) continue;
+    rivals.push(x1, y1, x2, y2, area);
     kept.push(i);
   }
   return Int32Array.from(kept);
 }
 
 function isSuppressed(
-  boxes: BoxArray,
-  areas: Float32Array,
-  i: number,
   rivals: readonly number[],
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  area: number,
   limit: number,
 ): boolean {
-  const x1 = boxes[4 * i]!;
-  const y1 = boxes[4 * i + 1]!;
-  const x2 = boxes[4 * i + 2]!;
-  const y2 = boxes[4 * i + 3]!;
-  const area = areas[i]!;
-  for (let k = 0; k < rivals.length; k += 1) {
-    const j = rivals[k]!;
-    const width = Math.min(x2, boxes[4 * j + 2]!) - Math.max(x1, boxes[4 * j]!);
+  for (let k = 0; k < rivals.length; k += 5) {
+    const width = Math.min(x2, rivals[k + 2]!) - Math.max(x1, rivals[k]!);
     if (!(width > 0)) continue;
-    const height = Math.min(y2, boxes[4 * j + 3]!) - Math.max(y1, boxes[4 * j + 1]!);
+    const height = Math.min(y2, rivals[k + 3]!) - Math.max(y1, rivals[k + 1]!);
     if (!(height > 0)) continue;
     const intersection = round(round(width) * round(height));
-    if (round(intersection / round(round(areas[j]! + area) - intersection)) > limit) return true;
+    if (round(intersection / round(round(rivals[k + 4]! + area) - intersection)) > limit) return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { convInputGradient, convKernels, reluGradient, type ConvGeometry } from './convolution.ts';
+import { convGradients, convKernels, reluGradient, type ConvGeometry } from './convolution.ts';
 import { tensorflowKernels, type KernelAttributes, type TensorflowKernels } from './tensorflow-kernels.ts';
 
 /** Stabilizer of every normalization layer in detectron2 and torch. */
@@ -134,12 +134,7 @@ export function convBatchNorm(
         const inner = activation === 'relu' ? reluGradient(dy, saved.at(-1)!) : dy;
         const state = saved.slice(4, 4 + normed.saved.length);
         const gradients = norm.backward(inner as tf.Tensor4D, sz, sg, state);
-        return [
-          convInputGradient(conv, gradients.x, sw, sx.shape, geometry),
-          conv.weightGradient(sx, gradients.x, sw.shape, geometry),
-          gradients.scale,
-          gradients.offset,
-        ];
+        return [...convGradients(conv, gradients.x, sx, sw, geometry), gradients.scale, gradients.offset];
       });
     return { value, gradFunc };
   });

@@ -99,11 +99,54 @@ function tensorflowConv(kernels: TensorflowKernels): ConvKernels {
       // TensorFlow 2.21's oneDNN kernel writes past its buffer for one image, side 1 and a stride: it gets the pixels the
       // stride leaves instead.
       const strided = shape[0] === 1 && geometry.padding === 0 && geometry.stride > 1;
+      if (geometry.stride === 2 && shape[0] > 1 && shape[2] < fewChannels)
+        return blockGradient(kernels, x, dy, shape, geometry);
       const source = strided ? everyNth(x, geometry.stride, dy.shape) : x;
       const inner = strided ? { ...geometry, stride: 1 } : geometry;
       return run('Conv2DBackpropFilter', [source, tf.tensor1d(shape, 'int32'), dy], shape[0], backward(inner));
     },
   };
+}
+
+/** Below so many input channels TensorFlow's weight gradient of a strided convolution runs on one thread. */
+const fewChannels = 8;
+
+/**
+ * Weight gradient of a convolution of stride 2: on 2x2 blocks of pixels, their values taken for channels, it is that of a
+ * convolution of stride 1 with half the side.
+ */
+function blockGradient(
+  kernels: TensorflowKernels,
+  x: tf.Tensor4D,
+  dy: tf.Tensor4D,
+  [side, , inChannels, outChannels]: Shape4,
+  { padding }: ConvGeometry,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const half = Math.ceil(side / 2);
+    const [, height, width] = x.shape;
+    const far = (size: number, out: number): number => 2 * (out + half - 1) - size - padding;
+    const padded = tf.pad(x, [
+      [0, 0],
+      [padding, far(height, dy.shape[1])],
+      [padding, far(width, dy.shape[2])],
+      [0, 0],
+    ]);
+    const blocks = kernels.run('SpaceToDepth', [padded], {
+      types: { T: 'float32' },
+      ints: { block_size: 2 },
+      strings: { data_format: 'NHWC' },
+    });
+    const shape = [half, half, 4 * inChannels, outChannels];
+    const gradient = kernels.run('Conv2DBackpropFilter', [blocks, tf.tensor1d(shape, 'int32'), dy], {
+      types: { T: 'float32' },
+      ...convAttributes(half, { stride: 1, padding: 0 }),
+    });
+    // [y, x, (dy, dx, c), out] -> [2 y + dy, 2 x + dx, c, out]
+    const apart = tf.transpose(tf.reshape(gradient, [half, half, 2, 2 * inChannels * outChannels]), [0, 2, 1, 3]);
+    const even = tf.reshape(apart, [2 * half, 2 * half, inChannels, outChannels]);
+    return tf.slice(even, [0, 0, 0, 0], [side, side, inChannels, outChannels]) as tf.Tensor4D;
+  });
 }
 
 /** Every n-th row and column: [B, H, W, C] -> [B, H', W', C] of `shape`. */
@@ -162,10 +205,7 @@ export function convBias(
       tf.tidy(() => {
         const [sx, sw, sy] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D | undefined];
         const inner = (sy === undefined ? dy : reluGradient(dy, sy)) as tf.Tensor4D;
-        const gradients: tf.Tensor[] = [
-          convInputGradient(kernels, inner, sw, sx.shape, geometry),
-          kernels.weightGradient(sx, inner, sw.shape, geometry),
-        ];
+        const gradients: tf.Tensor[] = convGradients(kernels, inner, sx, sw, geometry);
         if (bias !== undefined) gradients.push(tf.sum(inner, [0, 1, 2]));
         return gradients;
       });
@@ -174,15 +214,20 @@ export function convBias(
   return operation(...inputs) as tf.Tensor4D;
 }
 
-/** The gradient of a convolution's input; a lone 0 where nobody asks for it. */
-export function convInputGradient(
+/** The gradients of a convolution's input and weight; of the input a lone 0 where nobody asks for it. */
+export function convGradients(
   kernels: ConvKernels,
   dy: tf.Tensor4D,
+  x: tf.Tensor4D,
   weight: tf.Tensor4D,
-  shape: [number, number, number, number],
   geometry: ConvGeometry,
-): tf.Tensor {
-  return geometry.constantInput === true ? tf.scalar(0) : kernels.inputGradient(dy, weight, shape, geometry);
+): [tf.Tensor, tf.Tensor] {
+  // both round it alike, so it is rounded once
+  const shared = backward(geometry).precision === 'bfloat16' ? toBfloat16(dy) : dy;
+  return [
+    geometry.constantInput === true ? tf.scalar(0) : kernels.inputGradient(shared, weight, x.shape, geometry),
+    kernels.weightGradient(x, shared, weight.shape, geometry),
+  ];
 }
 
 /** `dy` where the ReLU's output `y` is positive, else 0. */

@@ -22,10 +22,13 @@ export function matrixProduct(
     return {
       value: toFloat32(product(kernels, input as tf.Tensor, filter as tf.Tensor, false, false)),
       gradFunc: (dy: tf.Tensor, [sx, sw]: tf.Tensor[]) =>
-        tf.tidy(() => [
-          toFloat32(product(kernels, dy, sw!, false, true)),
-          toFloat32(product(kernels, sx!, dy, true, false)),
-        ]),
+        tf.tidy(() => {
+          const shared = toBfloat16(dy);
+          return [
+            toFloat32(product(kernels, shared, sw!, false, true)),
+            toFloat32(product(kernels, sx!, shared, true, false)),
+          ];
+        }),
     };
   });
   return operation(x, weight) as tf.Tensor2D;
