@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { rleFromString, SeededRng } from '@u2seg/core';
+import { rleFromString, seededRng, SeededRng } from '@u2seg/core';
 import { decodeImage, readLabelPng } from '@u2seg/datasets';
 import {
   loadStateDict,
@@ -8,9 +8,12 @@ import {
   parseDetectron2Config,
   stateDict,
   type TfBackend,
+  type TrainGradients,
+  type TrainSample,
 } from '@u2seg/heads';
 import { golden } from '@u2seg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { assignHostValues } from '../src/optimizer/host-parameters.ts';
 import { learningRate, modelParameters, sgd, trainSample, type TrainingExample } from '@u2seg/self-train';
 
 interface GoldenStep {
@@ -37,6 +40,20 @@ interface GroundTruth {
     mask: { size: [number, number]; counts: string };
   }[];
 }
+
+/** Relative distance of a loss the goldens state. */
+const stated = 3e-4;
+/** The same for the last stage's box loss at the third step, which rests on 14 regions. */
+const lastBox = 2e-3;
+/** From this step on a proposal may have changed sides. */
+const unstableStep = 2;
+/** Roundings of the weights tried until each loss was on the reference's side of every threshold. */
+const maxRoundings = 60;
+/**
+ * The run whose third step roundings reach within {@link stated}. Of the short warm-up, whose second and third learning rates are 50 and 67 times as high,
+ * the goldens state 3 % there; heads' test of the same name holds it.
+ */
+const longWarmup = 'exact_warmup';
 
 const folder = golden('model-training');
 const weights = golden('model-inference');
@@ -65,12 +82,11 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
 
   const config = parseDetectron2Config(text);
 
-  it.for(Object.keys(runs))('three steps of %s', { timeout: 600_000 }, async (name, context) => {
-    context.skip(!backend.fast, 'needs the native backend');
-    const run = runs[name]!;
+  /** The goldens' batch, as this package makes it of photos and labels. */
+  async function goldenBatch(): Promise<TrainSample[]> {
     const examples: TrainingExample[] = await Promise.all(
       truth.map(async ({ instances }, i) => ({
-        image: await decodeImage(folder.file(`img${i}.png`)),
+        image: await decodeImage(folder!.file(`img${i}.png`)),
         instances: instances.map(({ class: clusterId, bbox_xyxy: [x0, y0, x1, y1], mask }) => ({
           mask: rleFromString(...mask.size, mask.counts),
           bboxXywh: [x0, y0, x1 - x0, y1 - y0] as const,
@@ -78,12 +94,18 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
           score: 1,
           clusterId,
         })),
-        semantic: (await readLabelPng(folder.file(`img${i}_semseg.png`))).labels as Uint8Array,
+        semantic: (await readLabelPng(folder!.file(`img${i}_semseg.png`))).labels as Uint8Array,
       })),
     );
-    const batch = examples.map(trainSample);
-    const model = PanopticCascadeModel.create(config, { seed: 0 });
-    loadStateDict(model, weights.tensors('model_init.safetensors'));
+    return examples.map(trainSample);
+  }
+
+  /** Steps of this package's optimizer and schedule, before each update; the optimizer is gone after the last. */
+  function* steps(
+    model: PanopticCascadeModel,
+    name: string,
+    batch: readonly TrainSample[],
+  ): Generator<{ readonly s: number; readonly got: TrainGradients }> {
     const optimizer = sgd(modelParameters(model), { momentum: solver.MOMENTUM, weightDecay: solver.WEIGHT_DECAY });
     const schedule = {
       baseLr: solver.BASE_LR,
@@ -92,6 +114,32 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
       warmupFactor: solver.WARMUP_FACTOR,
       warmupIterations: Number(/(\d+)$/u.exec(name)?.[1] ?? solver.WARMUP_ITERS),
     };
+    try {
+      for (const [s, step] of runs[name]!.steps.entries()) {
+        const lr = learningRate(schedule, step.iter);
+        expect(lr).toBeCloseTo(step.lr, 15);
+        const anchorLabels = batch.map((_, i) => tensors.get(`${name}.step${s}.rpn_labels.img${i}`)!.data as Int8Array);
+        const got = model.gradients(batch, { rng: new SeededRng(0), anchorLabels });
+        optimizer.step(Object.fromEntries(got.gradients), lr);
+        got.gradients.forEach((gradient) => gradient.dispose());
+        yield { s, got };
+      }
+    } finally {
+      optimizer.dispose();
+    }
+  }
+
+  function freshModel(): PanopticCascadeModel {
+    const model = PanopticCascadeModel.create(config, { seed: 0 });
+    loadStateDict(model, weights!.tensors('model_init.safetensors'));
+    return model;
+  }
+
+  it.for(Object.keys(runs))('three steps of %s', { timeout: 600_000 }, async (name, context) => {
+    context.skip(!backend.fast, 'needs the native backend');
+    const run = runs[name]!;
+    const batch = await goldenBatch();
+    const model = freshModel();
     const compare = (key: string, tolerance: number): void => {
       const state = stateDict(model);
       const before = weights.tensors('model_init.safetensors');
@@ -107,24 +155,18 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
       }
     };
     let everLoose = false;
-    for (const [s, step] of run.steps.entries()) {
-      const lr = learningRate(schedule, step.iter);
-      expect(lr).toBeCloseTo(step.lr, 15);
-      const anchorLabels = batch.map((_, i) => tensors.get(`${name}.step${s}.rpn_labels.img${i}`)!.data as Int8Array);
-      const got = model.gradients(batch, { rng: new SeededRng(0), anchorLabels });
+    for (const { s, got } of steps(model, name, batch)) {
+      const step = run.steps[s]!;
       // A proposal near a threshold of the suppression may flip with the order of float32 sums, and does at the third step, which
-      // the counts need not show (see the test of the same name in heads). Measured then: a box loss of the third stage, which has a handful of foreground boxes, off by 10 %, the total by 0.33 %.
+      // the counts need not show (see the test of the same name in heads). So one run is compared loosely there: a box loss of
+      // the third stage, which has a handful of foreground boxes, was off by 10 %, the total by 0.33 %. The next test is not loose.
       const counts = [...got.counts.sampledRegions, ...got.counts.foregroundRegions];
-      const loose =
-        s > 1 ||
-        (s > 0 && (schedule.warmupIterations < 100 || counts.join() !== [...step.n_sampled, ...step.n_fg].join()));
+      const loose = s >= unstableStep || counts.join() !== [...step.n_sampled, ...step.n_fg].join();
       everLoose ||= loose;
       for (const [loss, wanted] of Object.entries(step.losses)) {
-        expect(Math.abs(got.losses[loss]! / wanted - 1), `step ${s} ${loss}`).toBeLessThan(loose ? 0.15 : 3e-4);
+        expect(Math.abs(got.losses[loss]! / wanted - 1), `step ${s} ${loss}`).toBeLessThan(loose ? 0.15 : stated);
       }
-      expect(Math.abs(got.total / step.total - 1)).toBeLessThan(loose ? 5e-3 : 1e-4);
-      optimizer.step(Object.fromEntries(got.gradients), lr);
-      got.gradients.forEach((gradient) => gradient.dispose());
+      expect(Math.abs(got.total / step.total - 1), `step ${s}`).toBeLessThan(loose ? 5e-3 : stated);
       if (s === 0) compare('param_after_step1', 0.02);
     }
     // Measured after a flip: the largest step of the schedule off by 12 % in one scale of 16 values, the others by 1 %.
@@ -139,6 +181,34 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
       expect(Math.abs(norm(buffer) - wanted), buffer).toBeLessThan((everLoose ? 5e-3 : 1e-3) * wanted + 1e-7);
     }
     model.dispose();
-    optimizer.dispose();
+  });
+
+  it('roundings of the weights reach every loss of the third step', { timeout: 600_000 }, async (context) => {
+    context.skip(!backend.fast, 'needs the native backend');
+    const batch = await goldenBatch();
+    const { losses, total } = runs[longWarmup]!.steps[unstableStep]!;
+    const missing = new Map([...Object.entries(losses), ['total', total] as const]);
+    for (let attempt = 0; attempt < maxRoundings && missing.size > 0; attempt += 1) {
+      const model = freshModel();
+      if (attempt > 0) roundWeights(model, attempt);
+      for (const { s, got } of steps(model, longWarmup, batch)) {
+        if (s !== unstableStep) continue;
+        for (const [loss, wanted] of missing) {
+          const off = Math.abs((loss === 'total' ? got.total : got.losses[loss]!) / wanted - 1);
+          if (off <= (loss === 'loss_box_reg_stage2' ? lastBox : stated)) missing.delete(loss);
+        }
+      }
+      model.dispose();
+    }
+    expect([...missing.keys()], `losses no rounding of ${maxRoundings} reaches`).toEqual([]);
   });
 });
+
+/** Multiplies every weight by 1 + u, |u| at most the rounding of a float32. */
+function roundWeights(model: PanopticCascadeModel, seed: number): void {
+  const rng = seededRng(seed);
+  for (const { variable } of modelParameters(model)) {
+    const values = (variable.dataSync() as Float32Array).map((value) => value * (1 + 1e-7 * (2 * rng() - 1)));
+    assignHostValues(variable, values);
+  }
+}
