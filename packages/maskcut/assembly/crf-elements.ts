@@ -8,6 +8,12 @@ export function scaled(n: i32, factor: f32, input: usize, out: usize): void {
   for (let k: usize = 0; k < (<usize>n) << 2; k += 16) v128.store(out + k, f32x4.mul(v128.load(input + k), f));
 }
 
+/** out[k] = value for float32 [n] rounded up to 4. */
+export function filled(n: i32, value: f32, out: usize): void {
+  const v = f32x4.splat(value);
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) v128.store(out + k, v);
+}
+
 /** Copies a plane [h, w] of 4-byte values into the order of strips (see `crf-lattice.ts`). */
 export function toStrips(w: i32, h: i32, plane: usize, out: usize): void {
   for (let left = 0; left < w; left += stripWidth) {

@@ -24,19 +24,31 @@ export function flagNeighbours(
   const bytes = (end + 16) & -16;
   const before = scratch + bytes;
   memory.fill(scratch, 0, 2 * bytes);
+  // Two merges at a time, of the lower and of the upper half, for each waits for its own loads.
+  const half = (end + 1) >> 1;
+  const cut = lowerBound(keys, 1, end, load<i64>(keys + (half << 3)) + step);
   let i: usize = 1;
   let p: usize = 1;
-  while (p < end) {
-    const wanted = load<i64>(keys + (i << 3)) + step;
-    const key = load<i64>(keys + (p << 3));
-    const notAbove = <usize>(key <= wanted);
-    const notBelow = <usize>(key >= wanted);
-    const same = 0 - <i32>(notAbove & notBelow);
-    store<u8>(scratch + i, same);
-    store<u8>(before + p, same);
-    i += notBelow;
-    p += notAbove;
+  let j = half;
+  let q = cut;
+  while (i < half && p < cut && q < end) {
+    const lower = load<i64>(keys + (i << 3)) + step;
+    const upper = load<i64>(keys + (j << 3)) + step;
+    const lowerKey = load<i64>(keys + (p << 3));
+    const upperKey = load<i64>(keys + (q << 3));
+    const lowerSame = 0 - <i32>(lowerKey === lower);
+    const upperSame = 0 - <i32>(upperKey === upper);
+    store<u8>(scratch + i, lowerSame);
+    store<u8>(before + p, lowerSame);
+    store<u8>(scratch + j, upperSame);
+    store<u8>(before + q, upperSame);
+    i += <usize>(lowerKey >= lower);
+    p += <usize>(lowerKey <= lower);
+    j += <usize>(upperKey >= upper);
+    q += <usize>(upperKey <= upper);
   }
+  merge(step, keys, i, half, p, cut, scratch, before);
+  merge(step, keys, j, end, q, end, scratch, before);
   let afterCount = 0;
   let beforeCount = 0;
   for (let at: usize = 0; at < bytes; at += 16) {
@@ -51,6 +63,38 @@ export function flagNeighbours(
     const low = (a & 15) | ((b & 15) << 4) | ((a & 0xf0) << 4) | ((b & 0xf0) << 8);
     const high = ((a >> 8) & 15) | (((b >> 8) & 15) << 4) | ((a & 0xf000) >> 4) | (b & 0xf000);
     store<u32>(flags + at / rowsOfByte, low | (high << 16));
+  }
+}
+
+/** First row in [from, to) whose key is at least `key`. */
+function lowerBound(keys: usize, from: usize, to: usize, key: i64): usize {
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (load<i64>(keys + (middle << 3)) < key) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** Sets the bytes of rows [i, iEnd) and [p, pEnd) that are neighbours. */
+function merge(
+  step: i64,
+  keys: usize,
+  i: usize,
+  iEnd: usize,
+  p: usize,
+  pEnd: usize,
+  after: usize,
+  before: usize,
+): void {
+  while (i < iEnd && p < pEnd) {
+    const wanted = load<i64>(keys + (i << 3)) + step;
+    const key = load<i64>(keys + (p << 3));
+    const same = 0 - <i32>(key === wanted);
+    store<u8>(after + i, same);
+    store<u8>(before + p, same);
+    i += <usize>(key >= wanted);
+    p += <usize>(key <= wanted);
   }
 }
 

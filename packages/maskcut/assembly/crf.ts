@@ -8,7 +8,7 @@ import { labelledWord, word } from './crf-plan';
 import { awaitChange, commandAt, doneAt } from './crf-threads';
 import { wake } from './env';
 
-export { fromStrips, keepLarger, normalizer, scaled, toPlanes, toRows, toStrips } from './crf-elements';
+export { filled, fromStrips, keepLarger, normalizer, scaled, toPlanes, toRows, toStrips } from './crf-elements';
 export { numberPoints } from './crf-points';
 export { scratchBytes } from './crf-simplex';
 

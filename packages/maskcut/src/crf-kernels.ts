@@ -20,6 +20,7 @@ export interface CrfKernels {
   scratchBytes(): number;
   toStrips(w: number, h: number, plane: number, out: number): void;
   fromStrips(w: number, h: number, strips: number, out: number): void;
+  filled(n: number, value: number, out: number): void;
   scaled(n: number, factor: number, input: number, out: number): void;
   toRows(padded: number, factor: number, planes: number, rows: number): void;
   toPlanes(padded: number, rows: number, planes: number): void;

@@ -116,13 +116,13 @@ export class DenseCrf {
       for (let l = first; l < last; l += 1) {
         this.#intoStrips(top, unary.subarray(l * n, (l + 1) * n), planeOf(group, l));
       }
-      arena.f32(group + (last - first) * padded * 4, (4 - last + first) * padded).fill(1e30);
+      arena.kernels.filled((4 - last + first) * padded, 1e30, group + (last - first) * padded * 4);
       arena.kernels.toRows(padded, -1, group, rows + first * padded * 4);
     }
     meanField(arena, n, layout, iterations, { unary: rows, q }, this.#kernels);
     const probabilities = new Float32Array(labels * n);
     const ordered = arena.allocate(padded * 4);
-    arena.f32(top, padded).fill(-1);
+    arena.kernels.filled(padded, -1, top);
     for (let first = 0; first < labels; first += 4) {
       const group = rows + first * padded * 4;
       arena.kernels.toPlanes(padded, q + first * padded * 4, group);
@@ -228,17 +228,17 @@ export class DenseCrf {
     const alpha = Math.fround(1 / (1 + 2 ** -lattice.d));
     const normalization = kernel.normalization ?? 'symmetric';
     const built: BuiltKernel = { compat: kernel.compat, lattice, before, after };
-    arena.f32(after, n).fill(alpha);
+    arena.kernels.filled(n, alpha, after);
     // 'none' is the bare filter: the released code computes a mean factor N / sum(n) but never applies it.
-    if (normalization === 'none') arena.f32(before, n).fill(1);
+    if (normalization === 'none') arena.kernels.filled(n, 1, before);
     else {
       const unit = arena.allocate(bytes);
       const norm = arena.allocate(bytes);
-      arena.f32(unit, n).fill(1);
+      arena.kernels.filled(n, 1, unit);
       filterPlane(arena, n, { ...built, before: unit }, unit, norm);
       arena.kernels.normalizer(n, normalization === 'symmetric', norm, before);
       if (normalization !== 'before') arena.kernels.scaled(n, alpha, before, after);
-      if (normalization === 'after') arena.f32(before, n).fill(1);
+      if (normalization === 'after') arena.kernels.filled(n, 1, before);
     }
     arena.release(scratch);
     return built;

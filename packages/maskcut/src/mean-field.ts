@@ -78,7 +78,7 @@ export function meanField(
 /** out = the kernel's filter of the plane `q`, with its factors before and after. */
 export function filterPlane(arena: CrfArena, n: number, kernel: BuiltKernel, q: number, out: number): void {
   const scratch = arena.mark();
-  arena.f32(out, n).fill(0);
+  arena.u8(out, Math.ceil(n / 4) * 16).fill(0);
   const layout: FieldLayout = { width: 1, groups: 1, labelled: false };
   const plan = [n, 1, 1, 0, 0, 1, out, q, out, 0, 0, 0, ...ownRoom(arena, 1, [kernel]), 0, 0];
   arena.dispatch('filter-plane', arena.plan([...plan, ...kernelPlan(arena, kernel, kernel.after, layout, 0)]));
