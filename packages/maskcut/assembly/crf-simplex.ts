@@ -7,7 +7,8 @@ import { sortBytes } from './crf-points';
 const block: i32 = 64;
 
 // Scratch of one thread, after what a sort takes: 6 vectors each of elevated, rem0 and rank, then by rank values and key
-// steps, each coordinate's weight and step, a block's keys, the tile's features and its hash table.
+// steps, each coordinate's weight and step, a block's keys and which of them are open, the tile's features and its hash
+// table.
 const rem0At: usize = 128;
 const rankAt: usize = 256;
 const scaleAt: usize = 384;
@@ -16,7 +17,8 @@ const stepAt: usize = 576;
 const ownStepAt: usize = 640;
 const ownWeightAt: usize = 704;
 const blockKeysAt: usize = 768;
-const featuresAt: usize = blockKeysAt + 64 * 6 * 8;
+const pendingAt: usize = blockKeysAt + 64 * 6 * 8;
+const featuresAt: usize = pendingAt + 64 * 6 * 2;
 const tableAt: usize = featuresAt + 5 * 4096 * 4;
 const tableBits: usize = 16;
 
@@ -85,7 +87,7 @@ export function buildTiles(
         key += (<usize>d1) << 5;
       }
       const out = locals + ((<usize>(start * d1)) << 1);
-      count = numberKeys(blockKeys, (end - start) * d1, indexBits, entry, count, out, entries, scratch + tableAt);
+      count = numberKeys(blockKeys, (end - start) * d1, indexBits, entry, count, out, entries, scratch);
     }
     store<i32>(tiles + ((<usize>t) << 3), entry);
     store<i32>(tiles + ((<usize>t) << 3), count, 4);
@@ -131,7 +133,11 @@ function featuresOf(d: i32, w: i32, h: i32, from: i32, to: i32, image: usize, ta
   }
 }
 
-/** Local numbers of `count` keys in a tile that has `known` points so far; returns how many it has then. */
+/**
+ * Local numbers of `count` keys in a tile that has `known` points so far; returns how many it has then.
+ *
+ * The first probe of all comes first, without a branch: which keys are new cannot be predicted.
+ */
 function numberKeys(
   keys: usize,
   count: i32,
@@ -140,13 +146,26 @@ function numberKeys(
   known: i32,
   out: usize,
   entries: usize,
-  table: usize,
+  scratch: usize,
 ): i32 {
   const mask = (usize(1) << tableBits) - 1;
+  const table = scratch + tableAt;
+  const pending = scratch + pendingAt;
   const own = entries + ((<usize>entry) << 3);
+  let open: usize = 0;
   for (let i: usize = 0; i < <usize>count; i++) {
     const key = load<u64>(keys + (i << 3)) << u64(indexBits);
-    let slot = <usize>((key * 0x9e3779b97f4a7c15) >> u64(64 - tableBits));
+    const local = <i32>load<u16>(table + (slotOf(key) << 1));
+    // 0 is no point: what then stands before the tile's own does not count.
+    const same = (load<u64>(own + ((<usize>local) << 3) - 8) ^ key) >> u64(indexBits) === 0;
+    store<u16>(out + (i << 1), <u16>(local - 1));
+    store<u16>(pending + (open << 1), <u16>i);
+    open += <usize>!((<i32>same) & (<i32>(local !== 0)));
+  }
+  for (let p: usize = 0; p < open; p++) {
+    const i = <usize>load<u16>(pending + (p << 1));
+    const key = load<u64>(keys + (i << 3)) << u64(indexBits);
+    let slot = slotOf(key);
     while (true) {
       const local = <i32>load<u16>(table + (slot << 1)) - 1;
       if (local < 0) {
@@ -164,6 +183,10 @@ function numberKeys(
     }
   }
   return known;
+}
+
+function slotOf(key: u64): usize {
+  return <usize>((key * 0x9e3779b97f4a7c15) >> u64(64 - tableBits));
 }
 
 /** Of four pixels: nearest point of remainder 0 over d + 1, rank of each coordinate's offset, offsets over d + 1. */
