@@ -1,7 +1,10 @@
 import { microsoftDomain, type OnnxGraphBuilder, type OnnxValue } from '@u2seg/interchange';
 
-/** The logits of all tokens would fill memory (3,601 tokens: 311 MB a block); queries are taken in this many parts. */
-const queryParts = 8;
+/**
+ * The logits of all tokens would fill memory (3,601 tokens: 311 MB a block); queries are taken in this many parts. Each part costs
+ * the runtime a copy of keys and values in its own layout, so many small parts are slower.
+ */
+const queryParts = 4;
 const largest = 127;
 /** `TensorProto.DataType` codes. */
 const uint8Code = 2;
