@@ -71,6 +71,7 @@ export { inferWithSession } from './export/session-inference.ts';
 export { assertPrecision, cpuHasBfloat16, type Precision } from './tf/precision.ts';
 export { loadTfBackend, tfBackendOrder, type TfBackend, type TfBackendName } from './tf/load-backend.ts';
 export { roiAlign } from './tf/roi-align.ts';
+export { sumOfSquares } from './tf/sum-of-squares.ts';
 export type { RoiAlignOptions } from './tf/roi-align-kernel.ts';
 export type { RoiBatch } from './tf/roi-batch.ts';
 export { withinScope } from './tf/within-scope.ts';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { sumOfSquares } from '@u2seg/heads';
 
 /** Keeps the division finite for a gradient of zeros; torch's `clip_grad_norm_`. */
 const clipEpsilon = 1e-6;
@@ -11,7 +12,7 @@ const clipEpsilon = 1e-6;
  */
 export function clipGradient(gradient: tf.Tensor, maxNorm: number): tf.Tensor {
   return tf.tidy(() => {
-    const norm = tf.sqrt(tf.sum(tf.square(gradient)));
+    const norm = tf.sqrt(sumOfSquares(gradient));
     const factor = tf.minimum(tf.div(maxNorm, tf.add(norm, clipEpsilon)), 1);
     return tf.mul(gradient, factor);
   });

@@ -38,9 +38,10 @@ export function sgd(parameters: readonly ModelParameter[], options: SgdOptions =
           return;
         }
         tf.tidy(() => {
-          let update = Number.isFinite(clipNorm) ? clipGradient(gradient, clipNorm) : gradient;
-          if (weightDecay !== 0) update = tf.add(update, tf.mul(variable, weightDecay));
-          velocity.assign(tf.add(tf.mul(velocity, momentum), update));
+          const clipped = Number.isFinite(clipNorm) ? clipGradient(gradient, clipNorm) : gradient;
+          const terms = [tf.mul(velocity, momentum), clipped];
+          if (weightDecay !== 0) terms.push(tf.mul(variable, weightDecay));
+          velocity.assign(tf.addN(terms));
           variable.assign(tf.sub(variable, tf.mul(velocity, lr * lrFactor)));
         });
       });
