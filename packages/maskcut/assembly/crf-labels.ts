@@ -57,12 +57,11 @@ export function fieldOfLabels(control: usize, plan: usize, thread: i32, threads:
         for (let g = 0; g < groups; g++) {
           const logits = scratch + <usize>g * blockStride;
           const offset = <usize>g * groupBytes + at;
-          if (iteration === 0 || kernels === 0) {
-            memory.copy(logits, address(plan, unaryWord) + offset, (<usize>count) << 4);
-          } else {
-            memory.copy(logits, address(kernelAt(plan, 0), valuesWord) + offset, (<usize>count) << 4);
-            for (let i = 1; i < kernels; i++) addTo(logits, address(kernelAt(plan, i), valuesWord) + offset, count);
-          }
+          const unary = address(plan, unaryWord) + offset;
+          if (iteration === 0 || kernels === 0) memory.copy(logits, unary, (<usize>count) << 4);
+          else if (kernels === 1) memory.copy(logits, given(plan, 0) + offset, (<usize>count) << 4);
+          else add(given(plan, 0) + offset, given(plan, 1) + offset, count, logits);
+          for (let i = 2; iteration > 0 && i < kernels; i++) add(logits, given(plan, i) + offset, count, logits);
         }
         softmaxGroups(groups, count, scratch, blockStride, q + at, groupBytes, last ? resultFloor : iterationFloor);
       }
@@ -80,10 +79,15 @@ export function fieldOfLabels(control: usize, plan: usize, thread: i32, threads:
   }
 }
 
-/** rows += other for `count` rows of 4. */
-function addTo(rows: usize, other: usize, count: i32): void {
+/** What kernel `i` gave. */
+function given(plan: usize, i: i32): usize {
+  return address(kernelAt(plan, i), valuesWord);
+}
+
+/** out = a + b for `count` rows of 4. */
+function add(a: usize, b: usize, count: i32, out: usize): void {
   for (let at: usize = 0; at < (<usize>count) << 4; at += 16) {
-    v128.store(rows + at, f32x4.add(v128.load(rows + at), v128.load(other + at)));
+    v128.store(out + at, f32x4.add(v128.load(a + at), v128.load(b + at)));
   }
 }
 
