@@ -3,20 +3,26 @@ import { rleIou, type MaskProposal, type Segment } from '@u2seg/core';
 export interface JoinRegionsOptions {
   /** Least IoU of a region with the detection it is named after; at 0 a pixel is enough. */
   readonly minIou?: number;
-  /** IoU from which a region takes a detection's place. */
+  /** IoU from which a region stands for a detection, whose own mask is then left out. */
   readonly sameIou?: number;
   /** What a region that no detection agrees with keeps, over what the best agreement adds. */
   readonly withoutAgreement?: number;
   /** Factor of the scores of detections no region stands for, which are not on the regions' scale. */
   readonly detectionWeight?: number;
+  /** So many instances of a photo are looked at: COCO's evaluation takes the best hundred. */
+  readonly places?: number;
+  /** At most so many of these places are kept for the surest detections no region stands for. */
+  readonly ownPlaces?: number;
 }
 
-/** Chosen by hand, so that a network that has hardly learned does not spoil the order of the regions. */
+/** Chosen by hand, so that a network that has hardly learned does not spoil the order of the regions, and what only it sees is seen. */
 export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
   minIou: 0,
-  sameIou: 0.5,
+  sameIou: 0.9,
   withoutAgreement: 2,
   detectionWeight: 0.5,
+  places: 100,
+  ownPlaces: 20,
 };
 
 /**
@@ -25,7 +31,8 @@ export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
  *
  * 1. a region's score is lowered where no detection agrees with it, by the best IoU times score among them;
  * 2. it gets the cluster of the detection it overlaps most; one that overlaps none, or none by `minIou`, is left out;
- * 3. a detection stays, with its own mask and `detectionWeight` times its score, where no region overlaps it by `sameIou`.
+ * 3. a detection stays, with its own mask and `detectionWeight` times its score, where no region overlaps it by `sameIou`;
+ * 4. the surest `ownPlaces` of those come among the first `places`: their scores are at least that of the last region before them.
  *
  * @returns by falling score, regions first among equals
  */
@@ -34,7 +41,10 @@ export function joinRegions(
   regions: readonly MaskProposal[],
   options: JoinRegionsOptions = {},
 ): Segment[] {
-  const { minIou, sameIou, withoutAgreement, detectionWeight } = { ...joinRegionsDefaults, ...options };
+  const { minIou, sameIou, withoutAgreement, detectionWeight, places, ownPlaces } = {
+    ...joinRegionsDefaults,
+    ...options,
+  };
   const replaced = new Set<Segment>();
   const judged = regions.flatMap(({ mask, bboxXywh, area, score }): Segment[] => {
     let [most, agreement, clusterId] = [0, 0, -1];
@@ -48,8 +58,18 @@ export function joinRegions(
     const support = (withoutAgreement + agreement) / (withoutAgreement + 1);
     return [{ mask, bboxXywh, area, clusterId, score: score * Math.sqrt(support) }];
   });
-  const rest = detections
+  judged.sort(byScore);
+  const own = detections
     .filter((one) => !replaced.has(one))
-    .map((one) => ({ ...one, score: detectionWeight * one.score }));
-  return [...judged, ...rest].sort((a, b) => b.score - a.score);
+    .map((one) => ({ ...one, score: detectionWeight * one.score }))
+    .sort(byScore);
+  const kept = Math.min(own.length, ownPlaces, places);
+  const last = judged[places - kept - 1]?.score ?? 0;
+  return [...judged, ...own.map((one, i) => (i < kept ? { ...one, score: Math.max(one.score, last) } : one))].sort(
+    byScore,
+  );
+}
+
+function byScore(a: Segment, b: Segment): number {
+  return b.score - a.score;
 }
