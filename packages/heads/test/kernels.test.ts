@@ -171,6 +171,13 @@ describe.each(backends)('kernels on %s', (backend) => {
           { ofMax: 2e-6 },
         );
       }
+      const wide = random([1, 64, 64, 128], 8) as tf.Tensor4D;
+      const kernel = random([3, 3, 128, 2], 9) as tf.Tensor4D;
+      const same = { stride: 1, padding: 1 };
+      expect(values(convKernels().forward(wide, kernel, same))).toBeAllClose(
+        values(portableConv.forward(wide, kernel, same)),
+        { ofMax: 1e-6 },
+      );
       const scale = random([5], 4) as tf.Tensor1D;
       const offset = random([5], 5) as tf.Tensor1D;
       const fast = batchNormKernels();
