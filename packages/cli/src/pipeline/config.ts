@@ -72,7 +72,7 @@ const semantics = z.strictObject({
   codeDim: positive,
   /** Dense features are averaged down to at most this many cells a side before they are stored. */
   maxGrid: positive,
-  /** Train on five crops of each photo, cut from its stored features; STEGO cuts the photo before the backbone. */
+  /** Train on five crops of each photo, each through the backbone on its own, as STEGO does: five times the features. */
   fiveCrop: z.boolean(),
   /** Parts of STEGO's loss its ablation takes away: correlations below 0 count as 0; features are centred point by point. */
   zeroClamp: z.boolean(),

@@ -248,7 +248,8 @@ async function writePart(tables: Omit<ProposalTables, 'counts'>, p: number, part
   );
 }
 
-function featureRow(imageId: string, features: LabelledPhoto['features']): FeatureRow {
+/** Features in the columns of their table. */
+export function featureRow(imageId: string, features: LabelledPhoto['features']): FeatureRow {
   const { data, gridH, gridW, patchSize, cls } = features;
   return {
     image_id: imageId,

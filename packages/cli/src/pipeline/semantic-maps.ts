@@ -6,14 +6,7 @@ import { deriveSeed, permutation, seededRng, type OnProgress, type PatchFeatures
 import { interpolateBilinear } from '@u2seg/datasets';
 import { loadTfBackend } from '@u2seg/heads';
 import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
-import {
-  fiveCropFeatures,
-  loadStegoModel,
-  segmentStego,
-  trainStego,
-  type StegoCrf,
-  type StegoPresetName,
-} from '@u2seg/self-train';
+import { loadStegoModel, segmentStego, trainStego, type StegoCrf, type StegoPresetName } from '@u2seg/self-train';
 import type { PipelineConfig } from './config.ts';
 import type { FeatureStore } from './feature-store.ts';
 
@@ -30,8 +23,9 @@ export function semanticModelPath(runFolder: string, method: string, inputsHash:
 }
 
 /**
- * Trains STEGO on the stored features, from its last checkpoint where there is one.
+ * Trains STEGO on stored features, from its last checkpoint where there is one.
  *
+ * @param store - of the photos, or of their crops
  * @param trained - whether the file is finished and is only read
  */
 export async function stegoMapper(
@@ -63,7 +57,7 @@ async function trainStegoFile(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const resume = await readFile(path).catch(() => undefined);
-  const { model } = await trainStego(semantics.fiveCrop ? fiveCropFeatures(store) : store, {
+  const { model } = await trainStego(store, {
     preset: semantics.preset as StegoPresetName,
     correspondence: { zeroClamp: semantics.zeroClamp, pointwise: semantics.centering },
     steps: semantics.steps,

@@ -10,6 +10,7 @@ import { FeatureStore, toFeatures } from './feature-store.ts';
 import { hashOf } from './hash.ts';
 import { mapOrdered } from './map-ordered.ts';
 import { photosOf } from './merge-stage.ts';
+import { openCropFeatures } from './crop-features.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import type { ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -45,7 +46,9 @@ export async function segmentAll(
   trained?: SemanticModel,
 ): Promise<SemanticTables> {
   const settings = config.semantics;
-  const own = hashOf(tables.inputsHash, settings, config.seed);
+  const crops = settings.method === 'stego' && settings.fiveCrop && trained === undefined;
+  // The second says how crops are made: earlier they were cut from the photos' features.
+  const own = hashOf(tables.inputsHash, settings, config.seed, ...(crops ? ['crops of photos'] : []));
   const inputsHash = trained === undefined ? own : hashOf(own, trained.inputsHash);
   const model = trained ?? { path: semanticModelPath(run.folder, settings.method, inputsHash), inputsHash };
   const { partitions } = tables;
@@ -56,7 +59,9 @@ export async function segmentAll(
   if (settings.method === 'none') {
     for (const p of missing) await semantics.write(p, []);
   } else if (missing.length > 0) {
-    const store = await FeatureStore.open(tables.features, tables.backbone.dim);
+    const store = crops
+      ? await openCropFeatures(run, index, tables, config, onProgress)
+      : await FeatureStore.open(tables.features, tables.backbone.dim);
     const open = settings.method === 'stego' ? stegoMapper : kMeansMapper;
     const mapper = await open(model.path, store, config, onProgress, trained !== undefined);
     // From here on the photos come in order, a partition at a time.

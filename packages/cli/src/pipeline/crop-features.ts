@@ -1,0 +1,85 @@
+/** Features of STEGO's five crops of every photo: each cut from the photo, enlarged, and through the backbone on its own. */
+import { type OnProgress, type RgbImage } from '@u2seg/core';
+import { featuresTable, PartitionedTable } from '@u2seg/interchange';
+import { fiveCropPhotos } from '@u2seg/self-train';
+import type { PipelineConfig } from './config.ts';
+import { FeatureStore } from './feature-store.ts';
+import { hashOf } from './hash.ts';
+import { photosOf } from './merge-stage.ts';
+import { openBackbone } from './open-backbone.ts';
+import { networkImage } from './photo-job.ts';
+import { decodePhoto, type PhotoIndex } from './photo-index.ts';
+import { poolFeatures } from './pool-features.ts';
+import { featureRow, type ProposalTables } from './propose-stage.ts';
+import type { RunDirectory } from './run-directory.ts';
+
+const cropsPerPhoto = 5;
+
+/**
+ * Opens the crops' features, which are computed once, a partition of photos at a time; a run that was killed goes on after the
+ * last one that was written. Photos without features of their own (skipped ones) have no crops.
+ *
+ * @returns items `5 * i + c`, crop `c` of the `i`-th photo with features
+ */
+export async function openCropFeatures(
+  run: RunDirectory,
+  index: PhotoIndex,
+  tables: ProposalTables,
+  config: PipelineConfig,
+  onProgress: OnProgress,
+): Promise<FeatureStore> {
+  const { dim, clsDim } = tables.backbone;
+  const crops = new PartitionedTable(
+    run.path('stages', 'semantics', 'crop-features'),
+    featuresTable(dim, clsDim, 'float16'),
+    hashOf(tables.inputsHash, config.semantics.maxGrid, 'five crops'),
+  );
+  const present = await crops.present();
+  if (present.size < tables.partitions) {
+    const backbone = await openBackbone(config.backbone);
+    const extract = async (crop: RgbImage): ReturnType<typeof backbone.extract> =>
+      poolFeatures(
+        await backbone.extract(networkImage(crop, config.backbone, backbone.info.patchSize)),
+        config.semantics.maxGrid,
+      );
+    try {
+      let done = 0;
+      for (let p = 0; p < tables.partitions; p += 1) {
+        const ids = (await tables.features.read(p)).map(({ image_id: id }) => id);
+        if (!present.has(p)) {
+          const rows = new Map(photosOf(index, p).map((row) => [row.image_id, row]));
+          const read = lastKept((i) => decodePhoto(index.folder, rows.get(ids[i]!)!, config.photos));
+          const source = fiveCropPhotos({ count: ids.length, read }, { dim, extract });
+          const found = [];
+          for (let item = 0; item < source.count; item += 1) {
+            const id = `${ids[Math.floor(item / cropsPerPhoto)]!}, crop ${item % cropsPerPhoto}`;
+            found.push(featureRow(id, await source.read(item)));
+            if (item % cropsPerPhoto === cropsPerPhoto - 1) {
+              onProgress({
+                stage: 'crops',
+                done: done + (item + 1) / cropsPerPhoto,
+                total: tables.counts.photos,
+                unit: 'photos',
+              });
+            }
+          }
+          await crops.write(p, found);
+        }
+        done += ids.length;
+      }
+    } finally {
+      await backbone.dispose();
+    }
+  }
+  await crops.finish(tables.partitions);
+  return FeatureStore.open(crops, dim);
+}
+
+/** Keeps the last photo that was read, for the crops come one after the other. */
+function lastKept(read: (i: number) => Promise<RgbImage>): (i: number) => Promise<RgbImage> {
+  let last: { readonly i: number; readonly image: RgbImage } | undefined;
+  return async (i) => {
+    if (last?.i !== i) last = { i, image: await read(i) };
+    return last.image;
+  };
+}
