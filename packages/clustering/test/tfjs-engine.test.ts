@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { kMeans, tfjsEngine, typedArraysEngine } from '@u2seg/clustering';
 import { SeededRng } from '@u2seg/core';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +13,9 @@ interface TensorFlow extends TfModule {
 /** tfjs-core on TensorFlow itself; undefined where tfjs-node is not installed. */
 async function openTensorFlow(): Promise<TensorFlow | undefined> {
   try {
+    // tfjs-node calls a function of node:util that Node 23 removed.
+    const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
+    util['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
     const native = '@tensorflow/tfjs-node';
     await import(/* @vite-ignore */ native);
     const core = '@tensorflow/tfjs-core';
