@@ -136,7 +136,7 @@ const predict = z.strictObject({
   /** Fit masks to the photo by a dense CRF, and weight scores by how far mask and CRF agree (IoU). */
   crf: z.boolean(),
   minScore: ratio,
-  /** So many proposals of the photo are judged by the network and join its detections (see `joinRegions`); 0 for none. */
+  /** So many proposals of the photo are named by the network and join its detections (see `joinRegions`); 0 for none. */
   regions: z.number().int().min(0),
   /** Score an instance needs to enter the panoptic map. */
   minPanopticScore: ratio,

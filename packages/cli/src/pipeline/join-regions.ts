@@ -5,8 +5,6 @@ export interface JoinRegionsOptions {
   readonly minIou?: number;
   /** IoU from which a region stands for a detection, whose own mask is then left out. */
   readonly sameIou?: number;
-  /** What a region that no detection agrees with keeps, over what the best agreement adds. */
-  readonly withoutAgreement?: number;
   /** Factor of the scores of detections no region stands for, which are not on the regions' scale. */
   readonly detectionWeight?: number;
   /** So many instances of a photo are looked at: COCO's evaluation takes the best hundred. */
@@ -19,7 +17,6 @@ export interface JoinRegionsOptions {
 export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
   minIou: 0,
   sameIou: 0.9,
-  withoutAgreement: 2,
   detectionWeight: 0.5,
   places: 100,
   ownPlaces: 20,
@@ -27,12 +24,12 @@ export const joinRegionsDefaults: Required<JoinRegionsOptions> = {
 
 /**
  * Joins what a network detects with regions of the same photo found without it, whose outlines are sharper: the network
- * judges the regions, as R-CNN did.
+ * names the regions, and what only it sees gets a place among them.
  *
- * 1. a region's score is lowered where no detection agrees with it, by the best IoU times score among them;
- * 2. it gets the cluster of the detection it overlaps most; one that overlaps none, or none by `minIou`, is left out;
- * 3. a detection stays, with its own mask and `detectionWeight` times its score, where no region overlaps it by `sameIou`;
- * 4. the surest `ownPlaces` of those come among the first `places`: their scores are at least that of the last region before them.
+ * 1. a region keeps its score and gets the cluster of the detection it overlaps most; one that overlaps none, or none by
+ *    `minIou`, is left out;
+ * 2. a detection stays, with its own mask and `detectionWeight` times its score, where no region overlaps it by `sameIou`;
+ * 3. the surest `ownPlaces` of those come among the first `places`: their scores are at least that of the last region before them.
  *
  * @returns by falling score, regions first among equals
  */
@@ -41,31 +38,26 @@ export function joinRegions(
   regions: readonly MaskProposal[],
   options: JoinRegionsOptions = {},
 ): Segment[] {
-  const { minIou, sameIou, withoutAgreement, detectionWeight, places, ownPlaces } = {
-    ...joinRegionsDefaults,
-    ...options,
-  };
+  const { minIou, sameIou, detectionWeight, places, ownPlaces } = { ...joinRegionsDefaults, ...options };
   const replaced = new Set<Segment>();
-  const judged = regions.flatMap(({ mask, bboxXywh, area, score }): Segment[] => {
-    let [most, agreement, clusterId] = [0, 0, -1];
+  const named = regions.flatMap(({ mask, bboxXywh, area, score }): Segment[] => {
+    let [most, clusterId] = [0, -1];
     for (const one of detections) {
       const iou = rleIou(mask, one.mask);
       if (iou >= sameIou) replaced.add(one);
-      agreement = Math.max(agreement, iou * one.score);
       if (iou > most) [most, clusterId] = [iou, one.clusterId];
     }
     if (clusterId < 0 || most < minIou) return [];
-    const support = (withoutAgreement + agreement) / (withoutAgreement + 1);
-    return [{ mask, bboxXywh, area, clusterId, score: score * Math.sqrt(support) }];
+    return [{ mask, bboxXywh, area, clusterId, score }];
   });
-  judged.sort(byScore);
+  named.sort(byScore);
   const own = detections
     .filter((one) => !replaced.has(one))
     .map((one) => ({ ...one, score: detectionWeight * one.score }))
     .sort(byScore);
   const kept = Math.min(own.length, ownPlaces, places);
-  const last = judged[places - kept - 1]?.score ?? 0;
-  return [...judged, ...own.map((one, i) => (i < kept ? { ...one, score: Math.max(one.score, last) } : one))].sort(
+  const last = named[places - kept - 1]?.score ?? 0;
+  return [...named, ...own.map((one, i) => (i < kept ? { ...one, score: Math.max(one.score, last) } : one))].sort(
     byScore,
   );
 }
