@@ -1,4 +1,4 @@
-/** Regions of a photo for the network to judge: the proposals the run would make of it. */
+/** Regions of a photo for the network to name: the proposals the run would make of it. */
 import type { MaskProposal, RgbImage } from '@u2seg/core';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
