@@ -1,6 +1,6 @@
 /** Features of STEGO's five crops of every photo: each cut from the photo, enlarged, and through the backbone on its own. */
-import { type OnProgress, type RgbImage } from '@u2seg/core';
-import { featuresTable, PartitionedTable } from '@u2seg/interchange';
+import type { OnProgress, PatchFeatures, RgbImage } from '@u2seg/core';
+import { featuresTable, PartitionedTable, type FeatureRow } from '@u2seg/interchange';
 import { fiveCropPhotos } from '@u2seg/self-train';
 import type { PipelineConfig } from './config.ts';
 import { FeatureStore } from './feature-store.ts';
@@ -12,6 +12,7 @@ import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import { poolFeatures } from './pool-features.ts';
 import { featureRow, type ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
+import { photosPerPartition } from './shards.ts';
 
 const cropsPerPhoto = 5;
 
@@ -37,35 +38,27 @@ export async function openCropFeatures(
   const present = await crops.present();
   if (present.size < tables.partitions) {
     const backbone = await openBackbone(config.backbone);
-    const extract = async (crop: RgbImage): ReturnType<typeof backbone.extract> =>
-      poolFeatures(
-        await backbone.extract(networkImage(crop, config.backbone, backbone.info.patchSize)),
-        config.semantics.maxGrid,
-      );
+    const { patchSize } = backbone.info;
+    const extract = async (crop: RgbImage): Promise<PatchFeatures> =>
+      poolFeatures(await backbone.extract(networkImage(crop, config.backbone, patchSize)), config.semantics.maxGrid);
+    const { photos: total } = tables.counts;
+    let done = present.size * photosPerPartition;
     try {
-      let done = 0;
       for (let p = 0; p < tables.partitions; p += 1) {
+        if (present.has(p)) continue;
         const ids = (await tables.features.read(p)).map(({ image_id: id }) => id);
-        if (!present.has(p)) {
-          const rows = new Map(photosOf(index, p).map((row) => [row.image_id, row]));
-          const read = lastKept((i) => decodePhoto(index.folder, rows.get(ids[i]!)!, config.photos));
-          const source = fiveCropPhotos({ count: ids.length, read }, { dim, extract });
-          const found = [];
-          for (let item = 0; item < source.count; item += 1) {
-            const id = `${ids[Math.floor(item / cropsPerPhoto)]!}, crop ${item % cropsPerPhoto}`;
-            found.push(featureRow(id, await source.read(item)));
-            if (item % cropsPerPhoto === cropsPerPhoto - 1) {
-              onProgress({
-                stage: 'crops',
-                done: done + (item + 1) / cropsPerPhoto,
-                total: tables.counts.photos,
-                unit: 'photos',
-              });
-            }
+        const rows = new Map(photosOf(index, p).map((row) => [row.image_id, row]));
+        const read = lastKept((i) => decodePhoto(index.folder, rows.get(ids[i]!)!, config.photos));
+        const source = fiveCropPhotos({ count: ids.length, read }, { dim, extract });
+        const found: FeatureRow[] = [];
+        for (const [i, id] of ids.entries()) {
+          for (let c = 0; c < cropsPerPhoto; c += 1) {
+            found.push(featureRow(`${id}, crop ${c}`, await source.read(cropsPerPhoto * i + c)));
           }
-          await crops.write(p, found);
+          done += 1;
+          onProgress({ stage: 'crops', done: Math.min(done, total), total, unit: 'photos' });
         }
-        done += ids.length;
+        await crops.write(p, found);
       }
     } finally {
       await backbone.dispose();

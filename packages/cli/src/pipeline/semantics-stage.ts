@@ -47,7 +47,7 @@ export async function segmentAll(
 ): Promise<SemanticTables> {
   const settings = config.semantics;
   const crops = settings.method === 'stego' && settings.fiveCrop && trained === undefined;
-  // The second says how crops are made: earlier they were cut from the photos' features.
+  // Runs that cut crops from the photos' features, as earlier versions did, are not taken for these.
   const own = hashOf(tables.inputsHash, settings, config.seed, ...(crops ? ['crops of photos'] : []));
   const inputsHash = trained === undefined ? own : hashOf(own, trained.inputsHash);
   const model = trained ?? { path: semanticModelPath(run.folder, settings.method, inputsHash), inputsHash };
