@@ -60,23 +60,30 @@ export function convLayer(pass: ForwardPass, options: ConvLayer, x: tf.Tensor4D)
   // fixed statistics make the normalization linear, so it folds into the convolution
   const statistics = [of('norm.weight'), of('norm.running_var'), of('norm.bias'), of('norm.running_mean')];
   const scaleOf = (): tf.Tensor1D => tf.mul(statistics[0]!, tf.rsqrt(tf.add(statistics[1]!, normEpsilon)));
-  const prepare = <T extends tf.Tensor>(part: string, make: () => T): T =>
-    pass.prepared === undefined
-      ? make()
-      : pass.prepared.get(`${name}.${part}.${precision}`, [weight, ...statistics], make);
-  const folded = prepare('folded', () => {
+  const keep = <T extends tf.Tensor>(part: string, make: () => T): T =>
+    prepared(pass, `${name}.${part}.${precision}`, [weight, ...statistics], make);
+  const folded = keep('folded', () => {
     const exact = tf.mul(weight, scaleOf()) as tf.Tensor4D;
     return precision === 'bfloat16' && !pass.training ? toBfloat16(exact) : exact;
   });
-  const shift = prepare('shift', () => tf.sub(statistics[2]!, tf.mul(statistics[3]!, scaleOf())) as tf.Tensor1D);
+  const shift = keep('shift', () => tf.sub(statistics[2]!, tf.mul(statistics[3]!, scaleOf())) as tf.Tensor1D);
   return convBias(x, folded, shift, layer, activation);
 }
 
 /** A weight in the precision of its product; in training as it is, because its gradient is wanted. */
 function ready<T extends tf.Tensor>(pass: ForwardPass, name: string, weight: T & tf.Variable, precision: Precision): T {
   if (pass.training || precision === 'float32') return weight;
-  const make = (): T => toBfloat16<T>(weight);
-  return pass.prepared === undefined ? make() : pass.prepared.get(`${name}.${precision}`, [weight], make);
+  return prepared(pass, `${name}.${precision}`, [weight], () => toBfloat16<T>(weight));
+}
+
+/** What is made of parameters: kept from one image to the next where the pass keeps such things, else made each time. */
+function prepared<T extends tf.Tensor>(
+  pass: ForwardPass,
+  key: string,
+  parameters: readonly tf.Variable[],
+  make: () => T,
+): T {
+  return pass.prepared === undefined ? make() : pass.prepared.get(key, parameters, make);
 }
 
 /** Product of [N, in] with a layer's weight, taken as [in, out], in the precision of hidden layers. */
