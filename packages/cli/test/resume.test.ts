@@ -25,6 +25,7 @@ const moments: readonly (readonly [string, RegExp])[] = [
   ['train', /"stage":"train","done":3/u],
   ['rounds: relabelling', /"stage":"relabel","done":9/u],
   ['rounds: training', /"begin","stage":"rounds".*"stage":"train","done":1/su],
+  ['contours', /"stage":"contours","done":3/u],
   ['predict', /"stage":"predict","done":17/u],
   ['evaluate', /"begin","stage":"evaluate"/u],
   ['report', /"begin","stage":"report"/u],

@@ -17,6 +17,10 @@ const settings = [
   'predict.scales=[1]',
   'predict.shortestEdge=64',
   'predict.maxSize=96',
+  'contours.iterations=4',
+  'contours.batchSize=2',
+  'contours.size=64',
+  'contours.checkpointEvery=2',
   'rounds.count=1',
   'rounds.iterations=2',
 ];

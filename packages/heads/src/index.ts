@@ -15,6 +15,12 @@ export { assignLevels } from './boxes/level-assignment.ts';
 export { matchPredictions, type Matches, type MatcherOptions } from './boxes/matcher.ts';
 export { batchedNms, descendingOrder, topIndices } from './boxes/nms.ts';
 export { pasteMasks, pasteSoftMasks } from './boxes/paste-masks.ts';
+export {
+  ContourNetwork,
+  contourNetworkDefaults,
+  type ContourBatch,
+  type ContourNetworkConfig,
+} from './contours/contour-network.ts';
 export { renameCheckpoint, type RenamedCheckpoint } from './detector/checkpoint-names.ts';
 export {
   sizeDivisor,

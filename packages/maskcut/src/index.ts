@@ -51,6 +51,7 @@ export { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './ob
 export {
   proposeObjects,
   proposeObjectsDefaults,
+  type ContourMap,
   type ObjectProposal,
   type ProposeObjectsOptions,
 } from './objects/propose-objects.ts';
@@ -78,3 +79,4 @@ export {
   type SecondEigenvector,
 } from './second-eigenvector.ts';
 export { tokenCut, tokenCutDefaults, type TokenCutOptions, type TokenCutResult } from './tokencut.ts';
+export { workingImage } from './working-image.ts';

@@ -2,6 +2,7 @@ import { decodeMask, encodeMask, rleBbox, rleIou, type PatchFeatures, type RgbIm
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { proposeObjects } from '../src/index.ts';
+import { boundaryStrength, opponentPlanes } from '../src/objects/boundary-map.ts';
 
 type Colour = readonly [number, number, number];
 
@@ -75,6 +76,33 @@ describe('proposeObjects', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('finds the same with contours that say what colour says', () => {
+    const image = picture(48, 64, (y, x) => [(x * 7 + y * 3) % 256, inside(y, x, 8, 8, 20) ? 220 : 60, (y * 5) % 256]);
+    const features = meanColours(image, 6, 8);
+    const strength = boundaryStrength(opponentPlanes(image), 48, 64);
+    const most = strength.reduce((a, b) => Math.max(a, b), 0);
+    const contours = { data: strength.map((value) => value / most), height: 48, width: 64 };
+    const [without, having] = [proposeObjects(image, features), proposeObjects(image, features, { contours })];
+    expect(having.map(({ mask }) => mask)).toEqual(without.map(({ mask }) => mask));
+    expect(Float32Array.from(having, ({ score }) => score)).toBeAllClose(
+      Float32Array.from(without, ({ score }) => score),
+      { atol: 1e-4, rtol: 1e-4 },
+    );
+  });
+
+  it('believes contours that deny the edges of a square', () => {
+    const image = picture(96, 128, (y, x) =>
+      inside(y, x, 16, 16, 32) ? [220, 30, 30] : inside(y, x, 48, 80, 32) ? [30, 30, 220] : [120, 160, 110],
+    );
+    // Given at half the size; nothing ends in the left half of the picture.
+    const data = Float32Array.from({ length: 48 * 64 }, (_, i) => (i % 64 < 32 ? 0.001 : 0.5));
+    const [best] = proposeObjects(image, meanColours(image, 12, 16), { contours: { data, height: 48, width: 64 } });
+    best!.bboxXywh.forEach((value, i) => expect(Math.abs(value - [80, 48, 32, 32][i]!)).toBeLessThanOrEqual(3));
+    expect(() =>
+      proposeObjects(image, meanColours(image, 12, 16), { contours: { data, height: 48, width: 63 } }),
+    ).toThrow(/contours\.data/u);
   });
 
   it('ranks the region a cut agrees with first', () => {

@@ -7,6 +7,14 @@ export {
   type LargeScaleJitter,
 } from './augment/augment.ts';
 export { jitterColor, type ColorJitter } from './augment/color-jitter.ts';
+export { SceneComposer, type ComposedScene, type PhotoRegions } from './contours/compose-scene.ts';
+export {
+  trainContours,
+  trainContoursDefaults,
+  type ContourRecipe,
+  type TrainContoursOptions,
+  type TrainContoursResult,
+} from './contours/train-contours.ts';
 export { copyPasteRandom, type CopyPasteRandom } from './copy-paste/copy-paste-random.ts';
 export { copyPaste, copyPasteDefaults, type CopyPasteOptions } from './copy-paste/copy-paste.ts';
 export {

@@ -22,6 +22,7 @@ const stageCommands: readonly (readonly [name: string, until: StageName, descrip
   ['pseudo-label', 'merge', 'stage 5: panoptic pseudo-labels, as Arrow tables and as COCO JSON + PNG'],
   ['train', 'train', 'stage 6: train the network on the pseudo-labels'],
   ['self-train', 'rounds', 'stage 7: self-training rounds'],
+  ['contours', 'contours', 'stage 8: train what finds the contours of regions at prediction'],
 ];
 
 export function registerFit(program: Command, context: CommandContext): void {

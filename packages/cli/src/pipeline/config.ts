@@ -128,6 +128,21 @@ const rounds = z.strictObject({
   flip: z.boolean(),
 });
 
+const contours = z.strictObject({
+  /**
+   * Steps of a contour network that learns from scenes made of the proposals and finds the regions of `predict.regions` with
+   * `proposals.method=objects`; 0: regions by colour alone.
+   */
+  iterations: z.number().int().min(0),
+  /** Scenes a step. */
+  batchSize: positive,
+  /** Side of a scene in pixels, a multiple of 32. */
+  size: positive.multipleOf(32),
+  /** Photos scenes are made of, kept in memory; of more so many evenly spread ones. */
+  maxPhotos: positive,
+  checkpointEvery: positive,
+});
+
 const predict = z.strictObject({
   /** Sizes a photo is looked at, over `shortestEdge`; their results are joined (test-time augmentation). */
   scales: z.array(z.number().min(0.25).max(4)).min(1),
@@ -192,6 +207,7 @@ export const pipelineSchema = z.strictObject({
   merge,
   train,
   rounds,
+  contours,
   predict,
   evaluate,
   report,

@@ -5,6 +5,7 @@ import { openGroundTruth } from './ground-truth.ts';
 import { clusterAll, type InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
 import type { RunMetrics } from './evaluate-stage.ts';
+import { trainContourStage, wantsContours, type TrainedContours } from './contour-stage.ts';
 import { exportLabels } from './export-labels.ts';
 import { findInitialWeights } from './initial-weights.ts';
 import { mergeAll, type LabelTables } from './merge-stage.ts';
@@ -32,6 +33,7 @@ export const stageNames = [
   'merge',
   'train',
   'rounds',
+  'contours',
   'predict',
   'evaluate',
   'report',
@@ -66,6 +68,8 @@ export interface FitResult {
   readonly semantics?: SemanticTables;
   readonly labels?: LabelTables;
   readonly trained?: TrainedModel;
+  /** What finds the regions of photos to predict, where it is wanted and there was something to learn from. */
+  readonly contours?: TrainedContours;
   readonly predictions?: PredictionTables;
   readonly metrics?: RunMetrics;
   /** Stages taken over from other runs. */
@@ -199,7 +203,7 @@ async function runStages(
   if (!wanted('train')) return result;
   // Without iterations there is no network: the labels are the result, as for STEGO or MaskCut alone.
   if (config.train.iterations > 0) {
-    await trainAndPredict(options, run, result, { index, instances, semantics, labels }, stage, wanted);
+    await trainAndPredict(options, run, result, { index, proposals, instances, semantics, labels }, stage, wanted);
     if (!wanted('predict')) return result;
   }
   const { predictions } = result;
@@ -236,12 +240,18 @@ type RunStage = <T>(
   describe: (value: T) => string,
 ) => Promise<T>;
 
-/** Sixth to eighth stage. */
+/** Sixth to ninth stage. */
 async function trainAndPredict(
   { config, reporter }: FitOptions,
   run: RunDirectory,
   result: Progressing,
-  { index, instances, semantics, labels }: Pick<Required<FitResult>, 'index' | 'instances' | 'semantics' | 'labels'>,
+  {
+    index,
+    proposals,
+    instances,
+    semantics,
+    labels,
+  }: Pick<Required<FitResult>, 'index' | 'proposals' | 'instances' | 'semantics' | 'labels'>,
   stage: RunStage,
   wanted: (name: StageName) => boolean,
 ): Promise<void> {
@@ -271,6 +281,16 @@ async function trainAndPredict(
               .join('; '),
         );
   result.trained = final;
+  if (!wanted('contours')) return;
+  const contours = wantsContours(config)
+    ? await stage(
+        'contours',
+        'Contours',
+        () => trainContourStage(run, index, proposals, config, progress),
+        (value) => lossOf(value?.curve),
+      )
+    : undefined;
+  if (contours !== undefined) result.contours = contours;
   if (!wanted('predict')) return;
   const predictions = await stage(
     'predict',
@@ -278,7 +298,7 @@ async function trainAndPredict(
     async () => {
       const sources = await openPredictionSources(config, instances, semantics);
       const model = { path: final.path, identity: final.inputsHash };
-      const using = sources === undefined ? {} : { sources };
+      const using = { ...(sources === undefined ? {} : { sources }), ...(contours === undefined ? {} : { contours }) };
       const found = await predictAll(run, 'predict', index, model, config, progress, using).finally(() =>
         sources?.dispose(),
       );

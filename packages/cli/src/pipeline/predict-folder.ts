@@ -41,6 +41,7 @@ export async function predictFolder(
   const { reporter } = options;
   const path = await findModel(options.model);
   const info = await readModelInfo(path);
+  const contours = options.augment === true ? await findContours(options.model) : undefined;
   const base = pipelinePresets.tiny;
   const config: PipelineConfig = {
     ...base,
@@ -70,7 +71,11 @@ export async function predictFolder(
       { path, identity: await options.identity(path) },
       config,
       reporter.progress,
-      { engine: options.engine, onEngine: (description) => reporter.note(`Engine: ${description}.`) },
+      {
+        engine: options.engine,
+        ...(contours === undefined ? {} : { contours }),
+        onEngine: (description) => reporter.note(`Engine: ${description}.`),
+      },
     );
     await exportLabels(
       run,
@@ -93,6 +98,17 @@ export async function predictFolder(
     await run.close();
   }
 }
+
+/** The contour network of a run that trained one; a model file alone has none. */
+async function findContours(path: string): Promise<{ readonly path: string; readonly inputsHash: string } | undefined> {
+  if ((await stat(path)).isFile()) return undefined;
+  const record = await readJsonFile(join(path, 'stages', 'contours', 'stage.json'), contourRecord);
+  if (record === undefined || record.result.regions === 0) return undefined;
+  const { inputsHash } = record;
+  return { path: join(path, 'stages', 'contours', inputsHash.slice(0, 12), 'contours.safetensors'), inputsHash };
+}
+
+const contourRecord = z.object({ inputsHash: z.string(), result: z.object({ regions: z.number() }) });
 
 /** The model of a run is the one of its last training. */
 export async function findModel(path: string): Promise<string> {

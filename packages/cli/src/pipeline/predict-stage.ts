@@ -1,4 +1,4 @@
-/** Eighth stage: what the trained network says about every photo. */
+/** Ninth stage: what the trained network says about every photo. */
 import { rleIou, type OnProgress, type RgbImage, type Segment } from '@u2seg/core';
 import {
   PartitionedTable,
@@ -10,6 +10,7 @@ import {
 import { mergePanoptic, type PanopticPrediction } from '@u2seg/self-train';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
+import type { TrainedContours } from './contour-stage.ts';
 import { hashOf } from './hash.ts';
 import { photosOf, segmentRows } from './merge-stage.ts';
 import type { PredictionSources, SemanticMap } from './prediction-sources.ts';
@@ -46,6 +47,8 @@ export interface PredictAllOptions {
   readonly onEngine?: (description: string) => void;
   /** Clusters of the instances and maps below them, where they are not the network's. */
   readonly sources?: PredictionSources;
+  /** Contours the regions are found with; by colour alone without them. */
+  readonly contours?: Pick<TrainedContours, 'path' | 'inputsHash'>;
 }
 
 type PredictConfig = Pick<PipelineConfig, 'photos' | 'backbone' | 'proposals' | 'predict' | 'train'>;
@@ -60,7 +63,7 @@ export async function predictAll(
   onProgress: OnProgress,
   options: PredictAllOptions = {},
 ): Promise<PredictionTables> {
-  const regions = await openRegionSource(config);
+  const regions = await openRegionSource(config, options.contours);
   try {
     return await predictWith(run, name, index, model, config, onProgress, { ...options, ...(regions && { regions }) });
   } finally {

@@ -18,6 +18,7 @@ import {
   referenceAnnotations,
   resizeNearest,
   tokenCut,
+  type ContourMap,
   type ProposeMasksOptions,
 } from '@u2seg/maskcut';
 import type { PipelineConfig } from './config.ts';
@@ -30,6 +31,7 @@ export type Propose = (
   image: RgbImage,
   features: PatchFeatures,
   settings: ProposalSettings,
+  contours?: ContourMap,
 ) => readonly MaskProposal[] | Promise<readonly MaskProposal[]>;
 
 const withoutCrf: ProposeMasksOptions = { crfKernels: [], minCrfIou: 0 };
@@ -37,9 +39,10 @@ const withoutCrf: ProposeMasksOptions = { crfKernels: [], minCrfIou: 0 };
 const methods: Readonly<Record<ProposalSettings['method'], Propose>> = {
   maskcut: (image, features, { tau, maxMasks, crf }) =>
     proposeMasks(image, features, { tau, maxMasks, ...(crf ? {} : withoutCrf) }),
-  objects: (image, features, { tau, maxMasks, maxCuts, crf }) =>
+  objects: (image, features, { tau, maxMasks, maxCuts, crf }, contours) =>
     proposeObjects(image, features, {
       maxObjects: maxMasks,
+      ...(contours === undefined ? {} : { contours }),
       cuts:
         maxCuts === 0
           ? []
@@ -65,17 +68,21 @@ const methods: Readonly<Record<ProposalSettings['method'], Propose>> = {
   },
 };
 
-/** @throws U2SegError as the method does, or `not-found` for a component that cannot be loaded */
+/**
+ * @param contours - learned contours of the photo, for `objects`
+ * @throws U2SegError as the method does, or `not-found` for a component that cannot be loaded
+ */
 export async function proposeOnPhoto(
   image: RgbImage,
   features: PatchFeatures,
   settings: ProposalSettings,
+  contours?: ContourMap,
 ): Promise<MaskProposal[]> {
   const propose =
     settings.component === undefined
       ? methods[settings.method]
       : await loadComponent<Propose>(settings.component, 'propose');
-  const found = await propose(image, features, settings);
+  const found = await propose(image, features, settings, contours);
   const by = settings.component ?? settings.method;
   return found.map(({ mask, bboxXywh, area, score }, i) => {
     const where = `${by}: proposal ${i}`;

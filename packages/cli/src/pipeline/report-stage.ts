@@ -18,6 +18,7 @@ import { openGroundTruth, type GroundTruth } from './ground-truth.ts';
 import { metricTables } from './metric-tables.ts';
 import { decodePhoto } from './photo-index.ts';
 import { codeVersion, machine } from './provenance.ts';
+import { trainingCurves } from './training-curves.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition } from './shards.ts';
 import type { StageTimes } from './stage-times.ts';
@@ -46,7 +47,7 @@ export async function writeRunReport(
       stages: stageLines(result, times),
       photos: reportPhotos(result, config, truth, shown, names),
       clusters: await reportClusters(result, config, names),
-      curves: (result.trained?.curves ?? []).map(({ name, points }) => ({
+      curves: trainingCurves(result).map(({ name, points }) => ({
         name,
         xLabel: 'iteration',
         series: [
@@ -216,7 +217,7 @@ async function environment(result: FitResult, config: PipelineConfig): Promise<R
 }
 
 function stageLines(result: FitResult, times: StageTimes): ReportStage[] {
-  const { index, proposals, instances, semantics, labels, trained, predictions, metrics } = result;
+  const { index, proposals, instances, semantics, labels, trained, contours, predictions, metrics } = result;
   const known: [string, number, string][] = [['images', index.photos.length, `${index.skipped.length} left out`]];
   if (proposals !== undefined)
     known.push([
@@ -240,6 +241,12 @@ function stageLines(result: FitResult, times: StageTimes): ReportStage[] {
     ]);
   for (const { name, points } of trained?.curves ?? [])
     known.push([name === 'train' ? 'train' : 'rounds', points.length, `iterations (${name})`]);
+  if (contours !== undefined)
+    known.push([
+      'contours',
+      contours.curve.length,
+      `iterations on scenes of ${contours.summary.regions} regions of ${contours.summary.photos} photos`,
+    ]);
   if (predictions !== undefined)
     known.push([
       'predict',

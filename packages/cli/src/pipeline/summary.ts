@@ -22,7 +22,7 @@ export interface RunSummary {
 }
 
 export async function runSummary(result: FitResult, config: PipelineConfig): Promise<RunSummary> {
-  const { index, proposals, instances, semantics, labels, trained, predictions, metrics, warnings } = result;
+  const { index, proposals, instances, semantics, labels, trained, contours, predictions, metrics, warnings } = result;
   return {
     format: 'u2seg-summary/1',
     config,
@@ -47,6 +47,10 @@ export async function runSummary(result: FitResult, config: PipelineConfig): Pro
         lastLoss: points.at(-1)?.total,
       })),
       rounds: trained?.rounds,
+      contours:
+        contours === undefined
+          ? undefined
+          : { ...contours.summary, firstLoss: contours.curve[0]?.total, lastLoss: contours.curve.at(-1)?.total },
       predict: predictions?.summary,
     },
     metrics: metrics === undefined ? null : metricNumbers(metrics),

@@ -1,8 +1,9 @@
 import type { FitResult } from './fit.ts';
+import { trainingCurves } from './training-curves.ts';
 
 /** Sentences about what looks wrong in a run; empty when nothing does. */
 export function runWarnings(result: FitResult): string[] {
-  const { index, proposals, instances, semantics, labels, trained, predictions, metrics } = result;
+  const { index, proposals, instances, semantics, labels, predictions, metrics } = result;
   const warnings: string[] = [];
   const share = (part: number, whole: number): string =>
     `${part} of ${whole} (${((100 * part) / Math.max(1, whole)).toFixed(0)} %)`;
@@ -32,7 +33,7 @@ export function runWarnings(result: FitResult): string[] {
   }
   if (labels !== undefined && labels.summary.emptyPhotos > 0)
     warnings.push(`${share(labels.summary.emptyPhotos, labels.summary.photos)} photos have an empty pseudo-label.`);
-  for (const { name, points } of trained?.curves ?? []) {
+  for (const { name, points } of trainingCurves(result)) {
     const mean = (part: readonly { readonly total: number }[]): number =>
       part.reduce((sum, { total }) => sum + total, 0) / Math.max(1, part.length);
     const tenth = Math.ceil(points.length / 10);

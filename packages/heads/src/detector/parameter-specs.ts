@@ -1,4 +1,5 @@
-import { stageNorm, type DetectorConfig, type NormKind } from './config.ts';
+import { stageNorm, type DetectorConfig } from './config.ts';
+import { constant, convSpecs, linearSpecs, msra, normal, vectorSpec, xavier } from './layer-specs.ts';
 
 /** How a tensor lies in a torch checkpoint, and so how it is turned for channels-last use. */
 export type ParameterLayout =
@@ -34,68 +35,14 @@ export interface ParameterSpec {
   readonly dtype: 'float32' | 'int64';
 }
 
-const constant = (value: number): Initializer => ({ kind: 'constant', value });
-const normal = (deviation: number): Initializer => ({ kind: 'normal', deviation });
-/** `c2_msra_fill`: normal with variance 2 / fan-out. */
-const msra = (fanOut: number): Initializer => normal(Math.sqrt(2 / fanOut));
-/** `c2_xavier_fill`: uniform with variance 1 / fan-in. */
-const xavier = (fanIn: number): Initializer => ({ kind: 'uniform', bound: Math.sqrt(3 / fanIn) });
-
 /** Every tensor of the network, in the order and under the names of detectron2's state dictionary. */
 export function parameterSpecs(config: DetectorConfig): ParameterSpec[] {
   const specs: ParameterSpec[] = [];
-  const vector = (
-    name: string,
-    size: number,
-    init: Initializer,
-    role: ParameterSpec['role'],
-    trainable = true,
-  ): void => {
-    specs.push({ name, shape: [size], layout: { kind: 'vector' }, init, trainable, role, dtype: 'float32' });
+  const conv = (...layer: Parameters<typeof convSpecs>): void => {
+    specs.push(...convSpecs(...layer));
   };
-  const norm = (name: string, size: number, kind: NormKind, trainable: boolean): void => {
-    if (kind === '') return;
-    const frozen = kind === 'FrozenBN';
-    const role = frozen ? 'buffer' : 'norm';
-    vector(`${name}.weight`, size, constant(1), role, trainable && !frozen);
-    vector(`${name}.bias`, size, constant(0), role, trainable && !frozen);
-    if (kind === 'GN') return;
-    vector(`${name}.running_mean`, size, constant(0), 'buffer', false);
-    vector(`${name}.running_var`, size, constant(1), 'buffer', false);
-    if (frozen) return;
-    specs.push({
-      name: `${name}.num_batches_tracked`,
-      shape: [],
-      layout: { kind: 'vector' },
-      init: constant(0),
-      trainable: false,
-      role: 'buffer',
-      dtype: 'int64',
-    });
-  };
-  const conv = (
-    name: string,
-    shape: readonly [number, number, number, number],
-    kind: NormKind,
-    init: Initializer,
-    trainable = true,
-  ): void => {
-    const layout = { kind: 'convolution' } as const;
-    specs.push({ name: `${name}.weight`, shape, layout, init, trainable, role: 'weight', dtype: 'float32' });
-    if (kind === '') vector(`${name}.bias`, shape[0], constant(0), 'bias', trainable);
-    norm(`${name}.norm`, shape[0], kind, trainable);
-  };
-  const linear = (name: string, out: number, input: number, init: Initializer, layout?: ParameterLayout): void => {
-    specs.push({
-      name: `${name}.weight`,
-      shape: [out, input],
-      layout: layout ?? { kind: 'linear' },
-      init,
-      trainable: true,
-      role: 'weight',
-      dtype: 'float32',
-    });
-    vector(`${name}.bias`, out, constant(0), 'bias');
+  const linear = (...layer: Parameters<typeof linearSpecs>): void => {
+    specs.push(...linearSpecs(...layer));
   };
 
   const { resnet, fpn, rpn, roi, boxHead, maskHead, semantic } = config;
@@ -173,7 +120,7 @@ export function parameterSpecs(config: DetectorConfig): ParameterSpec[] {
     role: 'weight',
     dtype: 'float32',
   });
-  vector('roi_heads.mask_head.deconv.bias', maskHead.convChannels, constant(0), 'bias');
+  specs.push(vectorSpec('roi_heads.mask_head.deconv.bias', maskHead.convChannels, constant(0), 'bias'));
   const maskClasses = maskHead.classAgnostic ? 1 : roi.numClasses;
   conv('roi_heads.mask_head.predictor', [maskClasses, maskHead.convChannels, 1, 1], '', normal(0.001));
 

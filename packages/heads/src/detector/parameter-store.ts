@@ -4,7 +4,7 @@ import type { DetectorConfig } from './config.ts';
 import { runtimeShape } from './parameter-layout.ts';
 import { parameterSpecs, type Initializer, type ParameterSpec } from './parameter-specs.ts';
 
-/** Parameters and buffers of a network by their detectron2 names, as variables of the current backend. */
+/** Parameters and buffers of a network by their names on disk, as variables of the current backend. */
 export class ParameterStore {
   readonly specs: ReadonlyMap<string, ParameterSpec>;
   readonly #variables: Map<string, tf.Variable>;
@@ -14,9 +14,13 @@ export class ParameterStore {
     this.#variables = variables;
   }
 
-  /** Fresh parameters; each is drawn from a stream of its own, so adding a layer changes no other. */
+  /** Fresh parameters of a detector. */
   static initialize(config: DetectorConfig, seed: number): ParameterStore {
-    const specs = parameterSpecs(config);
+    return ParameterStore.create(parameterSpecs(config), seed);
+  }
+
+  /** Fresh parameters; each is drawn from a stream of its own, so adding a layer changes no other. */
+  static create(specs: readonly ParameterSpec[], seed: number): ParameterStore {
     const variables = new Map<string, tf.Variable>();
     for (const spec of specs) {
       const shape = runtimeShape(spec.shape, spec.layout);

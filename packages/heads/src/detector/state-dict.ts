@@ -1,8 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { U2SegError } from '@u2seg/core';
-import type { PanopticCascadeModel } from './model.ts';
+import type { ParameterStore } from './parameter-store.ts';
 import { toDisk, toRuntime } from './parameter-layout.ts';
 import type { ParameterSpec } from './parameter-specs.ts';
+
+/** A network as far as its tensors go. */
+export interface WithStore {
+  readonly store: ParameterStore;
+}
 
 /** A tensor of a checkpoint, in torch's layout. */
 export interface CheckpointTensor {
@@ -49,7 +54,7 @@ export interface LoadStateDictOptions {
  * loaded then
  */
 export function loadStateDict(
-  model: PanopticCascadeModel,
+  model: WithStore,
   tensors: ReadonlyMap<string, CheckpointTensor>,
   options: LoadStateDictOptions = {},
 ): StateDictReport {
@@ -77,7 +82,7 @@ export function loadStateDict(
   return report;
 }
 
-function assignTensor(model: PanopticCascadeModel, spec: ParameterSpec, tensor: CheckpointTensor): void {
+function assignTensor(model: WithStore, spec: ParameterSpec, tensor: CheckpointTensor): void {
   const values = Float32Array.from({ length: tensor.data.length }, (_, i) => Number(tensor.data[i]));
   const { data, shape } = toRuntime(values, spec.shape, spec.layout);
   const value =
@@ -94,7 +99,7 @@ export interface StateDictEntry {
 }
 
 /** Parameters and buffers of a network in torch's layout, under detectron2's names and in its order. */
-export function stateDict(model: PanopticCascadeModel): Map<string, StateDictEntry> {
+export function stateDict(model: WithStore): Map<string, StateDictEntry> {
   const entries = new Map<string, StateDictEntry>();
   for (const spec of model.store.specs.values()) {
     const values = model.store.get(spec.name).dataSync();

@@ -2,6 +2,7 @@ import {
   assertImage,
   assertInRange,
   assertInteger,
+  assertLength,
   assertPatchFeatures,
   decodeMask,
   encodeMask,
@@ -12,7 +13,7 @@ import {
   type RgbImage,
 } from '@u2seg/core';
 import { areaOf, fillHoles, resizeNearest } from '../grid-mask.ts';
-import { workingImage } from '../working-image.ts';
+import { resizeBilinear, workingImage } from '../working-image.ts';
 import { blurred, boundaryStrength, opponentPlanes } from './boundary-map.ts';
 import { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './object-score.ts';
 import { regionGraph } from './region-graph.ts';
@@ -36,9 +37,19 @@ export interface ProposeObjectsOptions {
   readonly scorer?: ObjectScorer;
   /** Masks of the same photo found another way, as by {@link proposeMasks}: regions that agree with one rank higher. */
   readonly cuts?: readonly MaskProposal[];
+  /** What is known of contours from elsewhere than colour: edges count by the root of their strength times this. */
+  readonly contours?: ContourMap;
 }
 
-export const proposeObjectsDefaults: Required<ProposeObjectsOptions> = {
+/** How likely one thing ends and another begins at each pixel of a photo, or of a resized copy. */
+export interface ContourMap {
+  /** [height, width] probabilities. */
+  readonly data: Float32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+export const proposeObjectsDefaults: Required<Omit<ProposeObjectsOptions, 'contours'>> = {
   maxObjects: 100,
   maxPixels: 320 * 240,
   minAreaRatio: 0.002,
@@ -84,6 +95,10 @@ export function proposeObjects(
   assertImage('proposeObjects', image);
   assertPatchFeatures('proposeObjects', features);
   const settings = { ...proposeObjectsDefaults, ...options };
+  const { contours } = options;
+  if (contours !== undefined) {
+    assertLength('proposeObjects: contours.data', contours.data.length, [contours.height, contours.width]);
+  }
   assertInteger('proposeObjects: maxObjects', settings.maxObjects, 0);
   assertInteger('proposeObjects: maxPixels', settings.maxPixels, 1);
   assertInRange('proposeObjects: maxOverlap', settings.maxOverlap, 0, 1);
@@ -99,9 +114,9 @@ export function proposeObjects(
     return { mask: resizeNearest(decodeMask(mask).data, mask.height, mask.width, height, width), weight: score };
   });
   const planes = opponentPlanes(work);
-  const strength = boundaryStrength(planes, height, width);
-  let mean = 1e-6;
-  for (const value of strength) mean += value / strength.length;
+  const ofColour = boundaryStrength(planes, height, width);
+  const mean = meanOf(ofColour);
+  const strength = contours === undefined ? ofColour : weighed(ofColour, mean, contours, height, width);
   const regions = watershed(blurred(strength, height, width, 1), height, width, 4 * mean);
   const graph = regionGraph(regions, planes, strength, mean, features, height, width);
   const trees = settings.hierarchies.map((weights) => regionTree(graph, weights));
@@ -130,6 +145,26 @@ export function proposeObjects(
     proposals.push({ mask: rle, bboxXywh: rleBbox(rle), area: areaOf(full), score, details });
   }
   return proposals;
+}
+
+function meanOf(map: Float32Array): number {
+  let mean = 1e-6;
+  for (const value of map) mean += value / map.length;
+  return mean;
+}
+
+/** Geometric mean of strength and contour probability, scaled to the mean strength there was. */
+function weighed(
+  strength: Float32Array,
+  mean: number,
+  { data, height, width }: ContourMap,
+  toHeight: number,
+  toWidth: number,
+): Float32Array {
+  const contours = resizeBilinear(data, height, width, toHeight, toWidth);
+  const joined = strength.map((value, i) => Math.sqrt(value * contours[i]!));
+  const scale = mean / meanOf(joined);
+  return joined.map((value) => value * scale);
 }
 
 function evidenceOf(
