@@ -18,6 +18,7 @@ const demoSettings: readonly string[] = [
   'clustering.k=16',
   'semantics.steps=300',
   'train.iterations=600',
+  'contours.iterations=400',
 ];
 
 export function registerDemo(program: Command, context: CommandContext): void {

@@ -34,7 +34,10 @@ export function registerPredict(program: Command, context: CommandContext): void
       'lowest score of an instance in the panoptic map; default the model’s own',
       share,
     )
-    .option('--augment', 'three sizes, the mirror image and a CRF on masks: better edges, several times slower')
+    .option(
+      '--augment',
+      'three sizes, the mirror image, a CRF on masks and regions of the photo: better edges, several times slower',
+    )
     .addOption(
       new Option('--engine <name>', 'onnxruntime runs the exported graph, kept beside the model; auto where it loads')
         .choices([...engineChoices])

@@ -287,7 +287,7 @@ async function trainAndPredict(
         'contours',
         'Contours',
         () => trainContourStage(run, index, proposals, config, progress),
-        (value) => lossOf(value?.curve),
+        (value) => (value === undefined ? 'no region to learn them from: colour alone' : lossOf(value.curve)),
       )
     : undefined;
   if (contours !== undefined) result.contours = contours;
@@ -309,7 +309,7 @@ async function trainAndPredict(
         found.inputsHash,
         found.segments,
         found.partitions,
-        { things: instances.summary.k, stuff: config.semantics.clusters },
+        { things: thingClasses(instances), stuff: config.semantics.clusters },
         progress,
       );
       return found;
@@ -317,6 +317,11 @@ async function trainAndPredict(
     ({ summary }) => `${summary.instances} instances, ${summary.segments} panoptic segments`,
   );
   result.predictions = predictions;
+}
+
+/** Classes of things in predictions: a network has at least one, on photos where nothing was found too. */
+function thingClasses({ summary }: InstanceTables): number {
+  return Math.max(1, summary.k);
 }
 
 function describePhotos({ photos, skipped }: PhotoIndex): string {

@@ -42,6 +42,12 @@ export async function predictFolder(
   const path = await findModel(options.model);
   const info = await readModelInfo(path);
   const contours = options.augment === true ? await findContours(options.model) : undefined;
+  if (options.augment === true)
+    reporter.note(
+      contours === undefined
+        ? 'Regions by colour alone: no contours beside the model.'
+        : 'Regions by the learned contours of the run.',
+    );
   const base = pipelinePresets.tiny;
   const config: PipelineConfig = {
     ...base,

@@ -48,7 +48,7 @@ const tiny: PipelineConfig = {
     maxSize: 320,
   },
   rounds: { count: 0, iterations: 150, minScores: [0.5], maxIou: 0.5, maxPredictions: 30, scales: [1], flip: false },
-  contours: { iterations: 1500, batchSize: 8, size: 160, maxPhotos: 500, checkpointEvery: 100 },
+  contours: { iterations: 3000, batchSize: 8, size: 160, maxPhotos: 500, checkpointEvery: 100 },
   predict: {
     scales: [5 / 6, 1, 1.25],
     flip: true,

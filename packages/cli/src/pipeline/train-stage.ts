@@ -110,7 +110,7 @@ export async function trainModel(
     const { curve, ema } = await trainPanoptic(model, data, { ...recipe, folder, onProgress });
     ema?.adopt();
     ema?.dispose();
-    await writeModel(path, model, infoOf(config, network, instances, labels));
+    await writeModel(path, model, infoOf(config, network, labels));
     model.dispose();
     finished = { iterations: curve.length, lastLoss: curve.at(-1)?.total ?? null, start };
     await run.finish('train', inputsHash, finished);
@@ -189,16 +189,11 @@ function trainingSet(
   return new LabelledPhotos(index, instances, labels, config, { classAgnostic: network.roi.numClasses === 1 });
 }
 
-function infoOf(
-  config: PipelineConfig,
-  network: DetectorConfig,
-  instances: InstanceTables,
-  labels: LabelTables,
-): ModelInfo {
+function infoOf(config: PipelineConfig, network: DetectorConfig, labels: LabelTables): ModelInfo {
   const { shortestEdge, maxSize } = config.predict;
   return {
     network,
-    things: network.roi.numClasses === 1 ? 1 : instances.summary.k,
+    things: network.roi.numClasses,
     stuff: config.semantics.clusters,
     testSize: { shortestEdge, maxSize },
     trainedOn: labels.inputsHash,

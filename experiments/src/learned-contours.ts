@@ -1,0 +1,97 @@
+/**
+ * What learned contours give the regions of coco-mini, next to the colour edges they were learned from.
+ *
+ *   u2seg contours ../shared/data/coco-mini/images --out runs/contours-1 --seed 1 --set train.iterations=1
+ *   node experiments/dist/learned-contours.js runs/contours-1 [more runs]
+ *
+ * Result: `experiments/learned-contours/summary.json`.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createEmbeddedBackbone } from '@u2seg/backbone';
+import { openContours, type ContourSource } from '@u2seg/cli';
+import { U2SegError, writeFileAtomic, type RgbImage } from '@u2seg/core';
+import { decodeImage, resizePillow } from '@u2seg/datasets';
+import { proposeMasks, proposeObjects, proposeObjectsDefaults } from '@u2seg/maskcut';
+import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco-mini-photos.ts';
+
+/** Side of the square the photos are resized to for the backbone, in pixels. */
+const side = 320;
+
+interface Row {
+  readonly contours: string;
+  /** Seed and steps of the contour network. */
+  readonly seed?: number;
+  readonly iterations?: number;
+  readonly scores: HalvedNumbers;
+}
+
+interface Trained {
+  readonly seed: number;
+  readonly iterations: number;
+  readonly source: ContourSource;
+}
+
+/** @throws U2SegError `not-found` for a run that trained no contours */
+async function openRun(folder: string): Promise<Trained> {
+  const read = async (...parts: string[]): Promise<string> =>
+    readFile(join(folder, ...parts), 'utf8').catch((cause: unknown) => {
+      throw new U2SegError('not-found', `${folder}: wanted a run with trained contours (u2seg contours).`, { cause });
+    });
+  const stage = JSON.parse(await read('stages', 'contours', 'stage.json')) as {
+    readonly inputsHash: string;
+    readonly result: { readonly iterations: number };
+  };
+  const { config } = JSON.parse(await read('run.json')) as { readonly config: { readonly seed: number } };
+  const path = join(folder, 'stages', 'contours', stage.inputsHash.slice(0, 12), 'contours.safetensors');
+  return {
+    seed: config.seed,
+    iterations: stage.result.iterations,
+    source: await openContours(path, 'auto'),
+  };
+}
+
+async function run(data: string, runs: readonly Trained[], say: (line: string) => void): Promise<Row[]> {
+  const dataset = await openCocoMini(data);
+  const backbone = createEmbeddedBackbone();
+  const colour = new HalvedScores();
+  const learned = runs.map(() => new HalvedScores());
+  for (const [i, listed] of dataset.images.entries()) {
+    const { truth } = thingsOf(i, listed.id, await dataset.load(listed));
+    const image: RgbImage = await decodeImage(listed.path);
+    const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
+    const { maxPixels } = proposeObjectsDefaults;
+    const cuts = proposeMasks(image, features, { tau: 0.3, maxMasks: 8, maxCrfPixels: maxPixels });
+    colour.update(i, truth, proposeObjects(image, features, { cuts }));
+    for (const [k, { source }] of runs.entries()) {
+      learned[k]!.update(i, truth, proposeObjects(image, features, { cuts, contours: source.find(image) }));
+    }
+    say(`${i + 1}/${dataset.images.length}`);
+  }
+  return [
+    { contours: 'colour', scores: colour.compute({ bySize: true }) },
+    ...runs.map(({ seed, iterations }, k) => ({
+      contours: 'learned',
+      seed,
+      iterations,
+      scores: learned[k]!.compute({ bySize: true }),
+    })),
+  ];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const data = process.env['U2SEG_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
+  const runs: Trained[] = [];
+  for (const folder of process.argv.slice(2)) runs.push(await openRun(folder));
+  const rows = await run(data, runs, (line) => process.stdout.write(`${line}\n`));
+  const summary = {
+    question: 'What do contours learned from scenes made of the proposals give the regions of coco-mini?',
+    protocol:
+      'COCO mask AP and AR@100 in percent, class-agnostic, things of 100 photos, 100 regions each; halves by position',
+    rows,
+  };
+  const path = fileURLToPath(new URL('../learned-contours/summary.json', import.meta.url));
+  await writeFileAtomic(path, `${JSON.stringify(summary, undefined, 2)}\n`);
+  for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
+}
