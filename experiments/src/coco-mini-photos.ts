@@ -1,6 +1,6 @@
 /** The annotated photos of `coco-mini` as the studies of proposals score them: things only, one class. */
 import { join } from 'node:path';
-import { rleArea, rleBbox, type MaskProposal } from '@u2seg/core';
+import { rleArea, rleBbox, SeededRng, type MaskProposal } from '@u2seg/core';
 import { openCocoPanoptic } from '@u2seg/datasets';
 import { CocoAccumulator, detectionsFrom, groundTruthFrom } from '@u2seg/metrics';
 
@@ -39,11 +39,19 @@ export function thingsOf(
 /** Numbers of all photos, and of the two halves by position. */
 export type HalvedNumbers = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+/** Difference of two lists of masks on the same photos, over photos drawn with replacement. */
+export interface BootstrapDifference {
+  readonly mean: number;
+  readonly deviation: number;
+  /** Of the draws. */
+  readonly shareAboveZero: number;
+}
+
 /** COCO mask AP and AR@100 over all photos and over the two halves by position. */
 export class HalvedScores {
   #masks = 0;
-  #photos = 0;
-  readonly #accumulators = Array.from({ length: 3 }, () => new CocoAccumulator({ iouType: 'segm' }));
+  /** One a photo: they can be merged any way. */
+  readonly #photos: { readonly i: number; readonly scores: CocoAccumulator }[] = [];
 
   /** Scores what was found on photo `i`. */
   update(i: number, truth: GroundTruth, found: readonly MaskProposal[]): void {
@@ -51,25 +59,65 @@ export class HalvedScores {
       truth,
       found.map(({ mask, bboxXywh, score }) => ({ imageId: i, categoryId: 1, mask, bboxXywh, score })),
     );
-    this.#accumulators[0]!.update(truth, detections);
-    this.#accumulators[1 + (i % 2)]!.update(truth, detections);
+    const scores = new CocoAccumulator({ iouType: 'segm' });
+    scores.update(truth, detections);
+    this.#photos.push({ i, scores });
     this.#masks += found.length;
-    this.#photos += 1;
   }
 
   get masksPerPhoto(): number {
-    return Number((this.#masks / this.#photos).toFixed(2));
+    return Number((this.#masks / this.#photos.length).toFixed(2));
   }
 
   /** Per cent, two digits; `bySize` adds AR of small, medium and large objects. */
   compute({ bySize }: { readonly bySize: boolean }): HalvedNumbers {
-    const percent = (value: number | null): number => Number((100 * (value ?? Number.NaN)).toFixed(2));
+    const halves = { all: () => true, even: (i: number) => i % 2 === 0, odd: (i: number) => i % 2 === 1 };
     return Object.fromEntries(
-      ['all', 'even', 'odd'].map((half, at) => {
-        const { ap, ap50, ap75, arThird, arSmall, arMedium, arLarge } = this.#accumulators[at]!.compute().stats;
+      Object.entries(halves).map(([half, within]) => {
+        const chosen = this.#photos.filter(({ i }) => within(i)).map(({ scores }) => scores);
+        const { ap, ap50, ap75, arThird, arSmall, arMedium, arLarge } = statsOf(chosen);
         const values = { ap, ap50, ap75, ar100: arThird, ...(bySize ? { arSmall, arMedium, arLarge } : {}) };
         return [half, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, percent(value)]))];
       }),
     );
   }
+
+  /**
+   * What these scores have over others of the same photos, in per cent.
+   *
+   * @param draws - of as many photos as there are, with replacement
+   */
+  over(other: HalvedScores, draws: number, seed: number): Readonly<Record<'ap' | 'ar100', BootstrapDifference>> {
+    const rng = new SeededRng(seed);
+    const count = this.#photos.length;
+    const differences = { ap: [] as number[], ar100: [] as number[] };
+    for (let draw = 0; draw < draws; draw += 1) {
+      const chosen = Array.from({ length: count }, () => rng.integer(count));
+      const [mine, theirs] = [this, other].map((scores) => statsOf(chosen.map((k) => scores.#photos[k]!.scores)));
+      differences.ap.push(100 * (mine!.ap! - theirs!.ap!));
+      differences.ar100.push(100 * (mine!.arThird! - theirs!.arThird!));
+    }
+    return { ap: described(differences.ap), ar100: described(differences.ar100) };
+  }
+}
+
+function statsOf(photos: readonly CocoAccumulator[]): ReturnType<CocoAccumulator['compute']>['stats'] {
+  const all = new CocoAccumulator({ iouType: 'segm' });
+  for (const photo of photos) all.merge(photo);
+  return all.compute().stats;
+}
+
+function percent(value: number | null): number {
+  return Number((100 * (value ?? Number.NaN)).toFixed(2));
+}
+
+function described(values: readonly number[]): BootstrapDifference {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  const rounded = (value: number): number => Number(value.toFixed(3));
+  return {
+    mean: rounded(mean),
+    deviation: rounded(Math.sqrt(variance)),
+    shareAboveZero: rounded(values.filter((value) => value > 0).length / values.length),
+  };
 }

@@ -18,6 +18,8 @@ import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco
 
 /** Side of the square the photos are resized to for the backbone, in pixels. */
 const side = 320;
+/** Of photos, to see what other photos would have said. */
+const draws = 1000;
 
 interface Row {
   readonly contours: string;
@@ -25,6 +27,8 @@ interface Row {
   readonly seed?: number;
   readonly iterations?: number;
   readonly scores: HalvedNumbers;
+  /** Over the regions by colour, photos drawn again a thousand times. */
+  readonly overColour?: ReturnType<HalvedScores['over']>;
 }
 
 interface Trained {
@@ -76,6 +80,7 @@ async function run(data: string, runs: readonly Trained[], say: (line: string) =
       seed,
       iterations,
       scores: learned[k]!.compute({ bySize: true }),
+      overColour: learned[k]!.over(colour, draws, 0),
     })),
   ];
 }
