@@ -1,7 +1,9 @@
 /** The annotated photos of `coco-mini` as the studies of proposals score them: things only, one class. */
 import { join } from 'node:path';
-import { rleArea, rleBbox, SeededRng, type MaskProposal } from '@u2seg/core';
-import { openCocoPanoptic } from '@u2seg/datasets';
+import { createEmbeddedBackbone } from '@u2seg/backbone';
+import { rleArea, rleBbox, SeededRng, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { decodeImage, openCocoPanoptic, resizePillow } from '@u2seg/datasets';
+import { proposeMasks, proposeObjectsDefaults } from '@u2seg/maskcut';
 import { CocoAccumulator, detectionsFrom, groundTruthFrom } from '@u2seg/metrics';
 
 type CocoMini = Awaited<ReturnType<typeof openCocoPanoptic>>;
@@ -34,6 +36,35 @@ export function thingsOf(
     truth: groundTruthFrom([{ id: i, height, width, fileName }], [{ id: 1, name: 'object' }], things),
     wanted: things.filter(({ crowd }) => !crowd).map(({ mask }) => mask),
   };
+}
+
+/** Side of the square the photos are resized to for the embedded backbone, in pixels. */
+const side = 320;
+
+/** An annotated photo with its embedded descriptors and MaskCut's masks (tau 0.3, N = 8). */
+export interface CutPhoto {
+  /** Position in the data set. */
+  readonly i: number;
+  readonly truth: GroundTruth;
+  readonly wanted: readonly MaskProposal['mask'][];
+  readonly image: RgbImage;
+  readonly features: PatchFeatures;
+  readonly cuts: readonly MaskProposal[];
+}
+
+/** The annotated photos one by one, as the studies of regions look at them. @param say - is told how far it is */
+export async function* cutPhotos(data: string, say: (line: string) => void): AsyncGenerator<CutPhoto> {
+  const dataset = await openCocoMini(data);
+  const backbone = createEmbeddedBackbone();
+  for (const [i, listed] of dataset.images.entries()) {
+    const things = thingsOf(i, listed.id, await dataset.load(listed));
+    const image = await decodeImage(listed.path);
+    const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
+    const { maxPixels } = proposeObjectsDefaults;
+    const cuts = proposeMasks(image, features, { tau: 0.3, maxMasks: 8, maxCrfPixels: maxPixels });
+    yield { i, ...things, image, features, cuts };
+    say(`${i + 1}/${dataset.images.length}`);
+  }
 }
 
 /** Numbers of all photos, and of the two halves by position. */

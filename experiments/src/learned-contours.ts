@@ -9,15 +9,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createEmbeddedBackbone } from '@u2seg/backbone';
-import { openContours, type ContourSource } from '@u2seg/cli';
-import { U2SegError, writeFileAtomic, type RgbImage } from '@u2seg/core';
-import { decodeImage, resizePillow } from '@u2seg/datasets';
-import { proposeMasks, proposeObjects, proposeObjectsDefaults } from '@u2seg/maskcut';
-import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco-mini-photos.ts';
+import { findContours, openContours, type ContourSource } from '@u2seg/cli';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
+import { proposeObjects } from '@u2seg/maskcut';
+import { cutPhotos, HalvedScores, type HalvedNumbers } from './coco-mini-photos.ts';
 
-/** Side of the square the photos are resized to for the backbone, in pixels. */
-const side = 320;
 /** Of photos, to see what other photos would have said. */
 const draws = 1000;
 
@@ -39,39 +35,25 @@ interface Trained {
 
 /** @throws U2SegError `not-found` for a run that trained no contours */
 async function openRun(folder: string): Promise<Trained> {
-  const read = async (...parts: string[]): Promise<string> =>
-    readFile(join(folder, ...parts), 'utf8').catch((cause: unknown) => {
-      throw new U2SegError('not-found', `${folder}: wanted a run with trained contours (u2seg contours).`, { cause });
-    });
-  const stage = JSON.parse(await read('stages', 'contours', 'stage.json')) as {
-    readonly inputsHash: string;
-    readonly result: { readonly iterations: number };
+  const contours = await findContours(folder);
+  if (contours === undefined) {
+    throw new U2SegError('not-found', `${folder}: wanted a run with trained contours (u2seg contours).`);
+  }
+  const { config } = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as {
+    readonly config: { readonly seed: number };
   };
-  const { config } = JSON.parse(await read('run.json')) as { readonly config: { readonly seed: number } };
-  const path = join(folder, 'stages', 'contours', stage.inputsHash.slice(0, 12), 'contours.safetensors');
-  return {
-    seed: config.seed,
-    iterations: stage.result.iterations,
-    source: await openContours(path, 'auto'),
-  };
+  const { iterations } = contours.summary;
+  return { seed: config.seed, iterations, source: await openContours(contours.path, 'auto') };
 }
 
 async function run(data: string, runs: readonly Trained[], say: (line: string) => void): Promise<Row[]> {
-  const dataset = await openCocoMini(data);
-  const backbone = createEmbeddedBackbone();
   const colour = new HalvedScores();
   const learned = runs.map(() => new HalvedScores());
-  for (const [i, listed] of dataset.images.entries()) {
-    const { truth } = thingsOf(i, listed.id, await dataset.load(listed));
-    const image: RgbImage = await decodeImage(listed.path);
-    const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
-    const { maxPixels } = proposeObjectsDefaults;
-    const cuts = proposeMasks(image, features, { tau: 0.3, maxMasks: 8, maxCrfPixels: maxPixels });
+  for await (const { i, truth, image, features, cuts } of cutPhotos(data, say)) {
     colour.update(i, truth, proposeObjects(image, features, { cuts }));
     for (const [k, { source }] of runs.entries()) {
       learned[k]!.update(i, truth, proposeObjects(image, features, { cuts, contours: source.find(image) }));
     }
-    say(`${i + 1}/${dataset.images.length}`);
   }
   return [
     { contours: 'colour', scores: colour.compute({ bySize: true }) },

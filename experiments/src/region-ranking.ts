@@ -6,21 +6,9 @@
  * Result: `experiments/region-ranking/summary.json`.
  */
 import { fileURLToPath } from 'node:url';
-import { createEmbeddedBackbone } from '@u2seg/backbone';
-import { rleIou, writeFileAtomic, type MaskProposal, type RgbImage } from '@u2seg/core';
-import { decodeImage, resizePillow } from '@u2seg/datasets';
-import {
-  defaultObjectScore,
-  proposeMasks,
-  proposeObjects,
-  proposeObjectsDefaults,
-  type ObjectEvidence,
-  type ProposeObjectsOptions,
-} from '@u2seg/maskcut';
-import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco-mini-photos.ts';
-
-/** Side of the square the photos are resized to for the backbone, in pixels. */
-const side = 320;
+import { rleIou, writeFileAtomic, type MaskProposal } from '@u2seg/core';
+import { defaultObjectScore, proposeObjects, type ObjectEvidence, type ProposeObjectsOptions } from '@u2seg/maskcut';
+import { cutPhotos, HalvedScores, type HalvedNumbers } from './coco-mini-photos.ts';
 
 /** The default score of a region that is said to be perfect in some respects. */
 const blindTo = (perfect: Partial<ObjectEvidence>): ProposeObjectsOptions => ({
@@ -50,8 +38,6 @@ function rankedByTruth(found: readonly MaskProposal[], truth: readonly MaskPropo
 }
 
 async function run(data: string, say: (line: string) => void): Promise<Row[]> {
-  const dataset = await openCocoMini(data);
-  const backbone = createEmbeddedBackbone();
   const scores = new Map<string, HalvedScores>();
   const scoresOf = (masks: string, ranking: string): HalvedScores => {
     const key = `${masks}|${ranking}`;
@@ -59,15 +45,7 @@ async function run(data: string, say: (line: string) => void): Promise<Row[]> {
     scores.set(key, known);
     return known;
   };
-  for (const [i, listed] of dataset.images.entries()) {
-    const { truth, wanted } = thingsOf(i, listed.id, await dataset.load(listed));
-    const image: RgbImage = await decodeImage(listed.path);
-    const features = await backbone.extract(resizePillow(image, side, side, 'lanczos'));
-    const cuts = proposeMasks(image, features, {
-      tau: 0.3,
-      maxMasks: 8,
-      maxCrfPixels: proposeObjectsDefaults.maxPixels,
-    });
+  for await (const { i, truth, wanted, image, features, cuts } of cutPhotos(data, say)) {
     scoresOf('maskcut', 'its own').update(i, truth, cuts);
     scoresOf('maskcut', 'ground truth').update(i, truth, rankedByTruth(cuts, wanted));
     for (const [ranking, options] of Object.entries(rankings)) {
@@ -76,7 +54,6 @@ async function run(data: string, say: (line: string) => void): Promise<Row[]> {
       if (ranking === 'all evidence')
         scoresOf('regions', 'ground truth').update(i, truth, rankedByTruth(found, wanted));
     }
-    say(`${i + 1}/${dataset.images.length}`);
   }
   return [...scores].map(([key, value]) => {
     const [masks, ranking] = key.split('|') as [string, string];

@@ -5,7 +5,7 @@ export type { CommandContext } from './commands/context.ts';
 export { pipelineSchema, type PipelineConfig, type PresetName } from './pipeline/config.ts';
 export { pipelinePresets } from './pipeline/presets.ts';
 export { loadConfig, type ConfigOverrides, type ConfigSources } from './pipeline/load-config.ts';
-export { openContours, type ContourSource } from './pipeline/contour-stage.ts';
+export { findContours, openContours, type ContourSource } from './pipeline/contour-stage.ts';
 export { fitFolder, stageNames, type FitOptions, type FitResult, type StageName } from './pipeline/fit.ts';
 export { metricNumbers, metricTables, type MetricTable } from './pipeline/metric-tables.ts';
 export type { RunMetrics } from './pipeline/evaluate-stage.ts';

@@ -1,9 +1,19 @@
 /** Eighth stage: a contour network learns from scenes made of the proposals; regions of photos to predict are found with it. */
 import { mkdir } from 'node:fs/promises';
-import { deriveSeed, encodeMask, decodeMask, permutation, seededRng, type OnProgress, type Rle } from '@u2seg/core';
+import { join } from 'node:path';
+import {
+  deriveSeed,
+  encodeMask,
+  decodeMask,
+  permutation,
+  seededRng,
+  type OnProgress,
+  type RgbImage,
+  type Rle,
+} from '@u2seg/core';
 import { ContourNetwork, contourNetworkDefaults, loadTfBackend } from '@u2seg/heads';
-import type { ImageRow, ProposalRow } from '@u2seg/interchange';
-import { proposeObjectsDefaults, resizeNearest, workingImage } from '@u2seg/maskcut';
+import { readJsonFile, type ImageRow, type ProposalRow } from '@u2seg/interchange';
+import { proposeObjectsDefaults, resizeNearest, workingImage, type ContourMap } from '@u2seg/maskcut';
 import { readCurve, SceneComposer, trainContours, type CurvePoint, type PhotoRegions } from '@u2seg/self-train';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
@@ -56,8 +66,8 @@ export async function trainContourStage(
     config.seed,
     contourNetworkDefaults,
   );
-  const folder = run.path('stages', 'contours', inputsHash.slice(0, 12));
-  const path = `${folder}/contours.safetensors`;
+  const folder = run.path('stages', 'contours', folderName(inputsHash));
+  const path = fileIn(folder);
   let summary = await run.finished('contours', inputsHash, finishedSchema);
   if (summary === undefined) {
     const photos = await photosWithRegions(index, proposals, config);
@@ -87,14 +97,30 @@ export async function trainContourStage(
   return { inputsHash, path, curve: await readCurve(`${folder}/curve.jsonl`), summary };
 }
 
+/** The contour network of a finished run folder; undefined where none was trained. @throws U2SegError as `readJsonFile` */
+export async function findContours(
+  folder: string,
+): Promise<Pick<TrainedContours, 'path' | 'inputsHash' | 'summary'> | undefined> {
+  const record = await readJsonFile(join(folder, 'stages', 'contours', 'stage.json'), stageRecord);
+  if (record === undefined || record.result.regions === 0) return undefined;
+  const { inputsHash, result } = record;
+  return { path: fileIn(join(folder, 'stages', 'contours', folderName(inputsHash))), inputsHash, summary: result };
+}
+
+const stageRecord = z.object({ inputsHash: z.string(), result: finishedSchema });
+
+function folderName(inputsHash: string): string {
+  return inputsHash.slice(0, 12);
+}
+
+function fileIn(folder: string): string {
+  return join(folder, 'contours.safetensors');
+}
+
 /** What finds contours on a photo. */
 export interface ContourSource {
   /** [height, width] probabilities on the copy of the photo that regions are found on. */
-  readonly find: (image: Parameters<typeof workingImage>[0]) => {
-    readonly data: Float32Array;
-    readonly height: number;
-    readonly width: number;
-  };
+  readonly find: (image: RgbImage) => ContourMap;
   readonly dispose: () => void;
 }
 

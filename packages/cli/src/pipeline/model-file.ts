@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import { ioError, U2SegError } from '@u2seg/core';
-import { loadStateDict, PanopticCascadeModel, stateDict, type DetectorConfig } from '@u2seg/heads';
-import { readSafetensors, writeFileAtomic, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
+import { loadStateDict, PanopticCascadeModel, type DetectorConfig } from '@u2seg/heads';
+import type { NamedTensor } from '@u2seg/interchange';
+import { readNetworkFile, writeNetworkFile, type NetworkFormat } from './network-file.ts';
 
-const format = 'u2seg-model/1';
+const kind: NetworkFormat = {
+  name: 'model',
+  format: 'u2seg-model/1',
+  hint: 'u2seg convert makes one of other checkpoints',
+};
 
 /** What a trained network is, besides its weights. */
 export interface ModelInfo {
@@ -20,8 +23,7 @@ export interface ModelInfo {
 
 /** Writes weights under detectron2's names, with everything `u2seg predict` needs in the metadata. */
 export async function writeModel(path: string, model: PanopticCascadeModel, info: ModelInfo): Promise<void> {
-  const tensors = [...stateDict(model)].map(([name, entry]) => ({ name, ...entry }) as NamedTensor);
-  await writeFileAtomic(path, writeSafetensors(tensors, { format, info: JSON.stringify(info) }));
+  await writeNetworkFile(path, model, kind, { info: JSON.stringify(info) });
 }
 
 /** @throws U2SegError `not-found`, or `bad-format` if the file is none of {@link writeModel}'s */
@@ -42,18 +44,6 @@ export async function readModelInfo(path: string): Promise<ModelInfo> {
 async function readModelFile(
   path: string,
 ): Promise<{ readonly info: ModelInfo; readonly tensors: Map<string, NamedTensor> }> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw ioError(`${path}: the model cannot be read`, cause);
-  });
-  const { tensors, metadata } = readSafetensors(new Uint8Array(bytes), path);
-  if (metadata.get('format') !== format) {
-    throw new U2SegError(
-      'bad-format',
-      `${path}: wanted a model of format ${format} (u2seg convert makes one of other checkpoints), got ${metadata.get('format') ?? 'none'}.`,
-    );
-  }
-  return {
-    info: JSON.parse(metadata.get('info')!) as ModelInfo,
-    tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
-  };
+  const { metadata, tensors } = await readNetworkFile(path, kind);
+  return { info: JSON.parse(metadata.get('info')!) as ModelInfo, tensors };
 }

@@ -7,6 +7,7 @@ import { readJsonFile } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { Reporter } from '../progress/reporter.ts';
 import type { PipelineConfig } from './config.ts';
+import { findContours } from './contour-stage.ts';
 import { exportLabels } from './export-labels.ts';
 import { readModelInfo } from './model-file.ts';
 import type { Precision } from '@u2seg/heads';
@@ -41,7 +42,10 @@ export async function predictFolder(
   const { reporter } = options;
   const path = await findModel(options.model);
   const info = await readModelInfo(path);
-  const contours = options.augment === true ? await findContours(options.model) : undefined;
+  const contours =
+    options.augment === true && (await stat(options.model)).isDirectory()
+      ? await findContours(options.model)
+      : undefined;
   if (options.augment === true)
     reporter.note(
       contours === undefined
@@ -104,17 +108,6 @@ export async function predictFolder(
     await run.close();
   }
 }
-
-/** The contour network of a run that trained one; a model file alone has none. */
-async function findContours(path: string): Promise<{ readonly path: string; readonly inputsHash: string } | undefined> {
-  if ((await stat(path)).isFile()) return undefined;
-  const record = await readJsonFile(join(path, 'stages', 'contours', 'stage.json'), contourRecord);
-  if (record === undefined || record.result.regions === 0) return undefined;
-  const { inputsHash } = record;
-  return { path: join(path, 'stages', 'contours', inputsHash.slice(0, 12), 'contours.safetensors'), inputsHash };
-}
-
-const contourRecord = z.object({ inputsHash: z.string(), result: z.object({ regions: z.number() }) });
 
 /** The model of a run is the one of its last training. */
 export async function findModel(path: string): Promise<string> {

@@ -8,7 +8,6 @@ import {
   tinyRecipe,
   trainPanoptic,
   trainPreset,
-  type CurvePoint,
   type TrainPanopticOptions,
 } from '@u2seg/self-train';
 import { z } from 'zod';
@@ -21,6 +20,7 @@ import { lookAtPhoto } from './look-at-photo.ts';
 import { readModel, writeModel, type ModelInfo } from './model-file.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import type { RunDirectory } from './run-directory.ts';
+import type { NamedCurve } from './training-curves.ts';
 import { LabelledPhotos, resizePhoto } from './training-data.ts';
 
 const trainSchema = z.object({ iterations: z.number(), lastLoss: z.number().nullable(), start: z.string().optional() });
@@ -35,7 +35,7 @@ export interface TrainedModel {
   /** What training started from, and which tensors of it did not match; absent in runs of earlier versions. */
   readonly start?: string;
   /** Curves by name: `train`, `round 1`, ... */
-  readonly curves: readonly { readonly name: string; readonly points: readonly CurvePoint[] }[];
+  readonly curves: readonly NamedCurve[];
   readonly rounds: z.infer<typeof roundSchema>;
 }
 

@@ -113,13 +113,13 @@ export class SceneComposer {
     const left = Math.round(rng.next() * (size - width / 3) - width / 3);
     const deviation = between(rng, outlineBlurs);
 
-    const { data } = decodeMask(mask);
     // With room for the blurred outline.
     const room = Math.ceil(3 * deviation);
     const [firstY, endY] = [Math.max(0, top - room), Math.min(size, top + height + room)];
     const [firstX, endX] = [Math.max(0, left - room), Math.min(size, left + width + room)];
     const [h, w] = [endY - firstY, endX - firstX];
     if (h <= 0 || w <= 0) return;
+    const { data } = decodeMask(mask);
     /** Pixel of the region's photo that comes to lie at a place. */
     const sourceX = (x: number): number => bx + ((flipped ? width - (x - left) : x - left) * bw) / width;
     const sourceY = (y: number): number => by + ((y - top) * bh) / height;
