@@ -2,7 +2,6 @@ import { CommanderError } from 'commander';
 import { explainIoError, U2SegError } from '@u2seg/core';
 import type { CommandContext } from './commands/context.ts';
 import { createProgram } from './program.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Exit codes: fine, failed, called wrongly. */
 export const exitCodes: { readonly fine: 0; readonly failed: 1; readonly wrongUse: 2 } = {
@@ -35,10 +34,6 @@ export async function main(
     if (cause instanceof CommanderError) {
       // commander has spoken already
       return cause.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
-    }
-    if (cause instanceof UsageError) {
-      complain('wrong-usage', cause.message);
-      return exitCodes.wrongUse;
     }
     if (cause instanceof U2SegError) {
       complain(cause.code, cause.message);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nearestClusters, type KnownClusters } from '../src/pipeline/known-clusters.ts';
+import { nearestClusters, type KnownClusters } from '../src/pipeline/nearest-clusters.ts';
 
 const clusters = (
   centroids: readonly number[],

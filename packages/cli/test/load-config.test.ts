@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/pipeline/load-config.ts';
 import { pipelineSchema } from '../src/pipeline/config.ts';
 import { pipelinePresets } from '../src/pipeline/presets.ts';
-import { UsageError } from '../src/usage-error.ts';
 
 async function configFile(value: unknown): Promise<string> {
   const path = join(await mkdtemp(join(tmpdir(), 'u2seg-config-')), 'config.json');
@@ -62,7 +61,7 @@ describe('loadConfig', () => {
       { file: await configFile('[1]') },
       { file: await configFile({ preset: 'huge' }) },
     ]) {
-      await expect(loadConfig(sources)).rejects.toBeInstanceOf(UsageError);
+      await expect(loadConfig(sources)).rejects.toMatchObject({ code: 'wrong-usage' });
     }
   });
 });

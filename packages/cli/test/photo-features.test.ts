@@ -1,8 +1,7 @@
-import { encodeMask, rleBbox, type PatchFeatures } from '@u2seg/core';
+import { encodeMask, mapOrdered, rleBbox, type PatchFeatures } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { maskMeans } from '../src/pipeline/embed-instances.ts';
-import { mapOrdered } from '../src/pipeline/map-ordered.ts';
 import { poolFeatures } from '../src/pipeline/pool-features.ts';
 
 function grid(gridH: number, gridW: number, values: readonly number[]): PatchFeatures {

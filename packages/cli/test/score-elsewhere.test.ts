@@ -6,11 +6,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentMetrics } from '../src/experiments/experiment-metrics.ts';
 import { sharedStageKeys, adoptStages } from '../src/pipeline/adopt-stages.ts';
 import type { PipelineConfig } from '../src/pipeline/config.ts';
-import { fitFolder, type FitResult } from '../src/pipeline/fit.ts';
+import { fitFolder } from '../src/pipeline/fit.ts';
+import type { FitResult } from '../src/pipeline/fit-result.ts';
 import { loadConfig } from '../src/pipeline/load-config.ts';
 import { RunDirectory } from '../src/pipeline/run-directory.ts';
 import { scoreElsewhere } from '../src/pipeline/score-elsewhere.ts';
-import type { Reporter } from '../src/progress/reporter.ts';
+import type { Reporter } from '../src/pipeline/reporter.ts';
 
 const silent: Reporter = {
   begin: () => undefined,

@@ -2,6 +2,7 @@ export { writeFileAtomic } from './atomic-file.ts';
 export { assertInRange, assertInteger, assertLength, U2SegError, type ErrorCode } from './errors.ts';
 export { explainIoError, ioError } from './io-error.ts';
 export { assertImage, type BinaryMask, type RgbImage } from './image.ts';
+export { mapOrdered } from './map-ordered.ts';
 export { assertPatchFeatures, type Backbone, type BackboneInfo, type PatchFeatures } from './patch-features.ts';
 export type { OnProgress, ProgressEvent } from './progress.ts';
 export { deriveSeed, permutation, sampleWithoutReplacement, SeededRng, seededRng, type Rng } from './rng.ts';

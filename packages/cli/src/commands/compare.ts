@@ -1,8 +1,8 @@
+import { U2SegError } from '@u2seg/core';
 import type { Command } from 'commander';
 import { meanAndDeviation } from '../experiments/mean-and-deviation.ts';
 import { readSummary } from '../experiments/run-summary.ts';
 import { differences } from '../pipeline/run-directory.ts';
-import { UsageError } from '../usage-error.ts';
 import type { CommandContext } from './context.ts';
 import { printTables } from './print-tables.ts';
 
@@ -22,7 +22,8 @@ export function registerCompare(program: Command, context: CommandContext): void
     )
     .argument('<runs...>', 'folders of runs or fine-tunings, or their summary.json, at least two')
     .action(async (paths: readonly string[]) => {
-      if (paths.length < 2) throw new UsageError(`compare wants at least two runs, got ${paths.length}.`);
+      if (paths.length < 2)
+        throw new U2SegError('wrong-usage', `compare wants at least two runs, got ${paths.length}.`);
       const runs = await Promise.all(paths.map(readSummary));
       const settings = runs.slice(1).map(({ path, config, origin }) => ({
         run: path,

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { U2SegError } from '@u2seg/core';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { writeFileAtomic } from '@u2seg/interchange';
 import { readClusterMapping, writeClusterMapping } from '@u2seg/metrics';
@@ -6,7 +7,6 @@ import { evaluatePanoptic } from '../evaluation/evaluate-panoptic.ts';
 import { evaluateResults } from '../evaluation/evaluate-results.ts';
 import { evaluateSemantic, namedClasses } from '../evaluation/evaluate-semantic.ts';
 import { bytesOf, type Evaluation, type EvaluationOptions, type EvaluationProtocol } from '../evaluation/evaluation.ts';
-import { UsageError } from '../usage-error.ts';
 import type { CommandContext } from './context.ts';
 import { printTables } from './print-tables.ts';
 
@@ -89,17 +89,20 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
 async function evaluate(format: Format, flags: EvaluateFlags): Promise<Evaluation> {
   const { gt, pred, protocol, perClass, worst, errors, calibration, voteMinScore, voteMinIou } = flags;
   if (flags.saveMapping !== undefined && (protocol === undefined || protocol === 'all' || protocol === 'classes')) {
-    throw new UsageError('--save-mapping wants one matching: give --protocol majority-vote or hungarian-one-to-one.');
+    throw new U2SegError(
+      'wrong-usage',
+      '--save-mapping wants one matching: give --protocol majority-vote or hungarian-one-to-one.',
+    );
   }
   if (flags.mapping !== undefined && flags.saveMapping !== undefined) {
-    throw new UsageError('--mapping applies a mapping, --save-mapping fits one: give one of them.');
+    throw new U2SegError('wrong-usage', '--mapping applies a mapping, --save-mapping fits one: give one of them.');
   }
   if (format !== 'coco-results' && (errors === true || calibration === true)) {
-    throw new UsageError('--errors and --calibration are of detections with scores: COCO results.');
+    throw new U2SegError('wrong-usage', '--errors and --calibration are of detections with scores: COCO results.');
   }
   const clustered = flags.mapping !== undefined || (protocol !== undefined && protocol !== 'classes');
   if (flags.maxDets !== undefined && (format !== 'coco-results' || clustered)) {
-    throw new UsageError('--max-dets is of COCO results whose categories are classes.');
+    throw new U2SegError('wrong-usage', '--max-dets is of COCO results whose categories are classes.');
   }
   const options: EvaluationOptions = {
     gt,
@@ -120,7 +123,8 @@ async function evaluate(format: Format, flags: EvaluateFlags): Promise<Evaluatio
   if (format === 'coco-results') return evaluateResults(options);
   if (format === 'panoptic') return evaluatePanoptic(options);
   const { classes, clusters, ignoreLabel, reference } = flags;
-  if (classes === undefined) throw new UsageError('label PNGs do not name their classes: give --classes.');
+  if (classes === undefined)
+    throw new U2SegError('wrong-usage', 'label PNGs do not name their classes: give --classes.');
   return evaluateSemantic({
     ...options,
     classes,

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { writeFileAtomic } from '@u2seg/interchange';
 import { graphOfModel } from '../pipeline/exported-graph.ts';
 import { readModelInfo } from '../pipeline/model-file.ts';
-import { findModel } from '../pipeline/predict-folder.ts';
+import { findModel } from '../pipeline/find-model.ts';
 import type { PipelineConfig } from '../pipeline/config.ts';
 import type { CommandContext } from './context.ts';
 

@@ -1,8 +1,8 @@
+import { U2SegError } from '@u2seg/core';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
 import type { PipelineConfig } from '../pipeline/config.ts';
 import { cocoTable, percent } from '../pipeline/metric-tables.ts';
-import { UsageError } from '../usage-error.ts';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 import { printTables } from './print-tables.ts';
@@ -52,7 +52,7 @@ export function registerFineTune(program: Command, context: CommandContext): voi
     .action(async (photos: string, flags: FineTuneFlags) => {
       const { gt, init, preset, backend, out, valPhotos, valGt, iterations, seed, splitSeed } = flags;
       if ((valPhotos === undefined) !== (valGt === undefined)) {
-        throw new UsageError('--val-photos and --val-gt belong together: give both or none.');
+        throw new U2SegError('wrong-usage', '--val-photos and --val-gt belong together: give both or none.');
       }
       const summary = await fineTuneFolder({
         photos,

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import { fitFolder, type FitResult, type StageName } from '../pipeline/fit.ts';
+import { fitFolder } from '../pipeline/fit.ts';
+import type { FitResult } from '../pipeline/fit-result.ts';
+import type { StageName } from '../pipeline/stage-names.ts';
 import { metricTables } from '../pipeline/metric-tables.ts';
 import { parseShard } from '../pipeline/shards.ts';
 import type { CommandContext } from './context.ts';

@@ -1,8 +1,8 @@
 /** Flags that every command running the pipeline has. */
+import { U2SegError } from '@u2seg/core';
 import { Option, type Command } from 'commander';
 import type { PipelineConfig } from '../pipeline/config.ts';
 import { loadConfig, type ConfigOverrides } from '../pipeline/load-config.ts';
-import { UsageError } from '../usage-error.ts';
 
 export interface PipelineFlags {
   readonly preset?: 'tiny' | 'paper';
@@ -53,7 +53,7 @@ export function addPipelineOptions(command: Command): Command {
     );
 }
 
-/** @throws UsageError as `loadConfig` does */
+/** @throws U2SegError `wrong-usage` as `loadConfig` does */
 export function configOf(flags: PipelineFlags): Promise<PipelineConfig> {
   const overrides: Record<string, Record<string, unknown> | number> = {};
   const put = (section: string, key: string, value: unknown): void => {
@@ -71,7 +71,8 @@ export function configOf(flags: PipelineFlags): Promise<PipelineConfig> {
   for (const setting of flags.component ?? []) {
     const match = /^(backbone|proposals|clustering|merge)=(.+)$/u.exec(setting);
     if (match === null)
-      throw new UsageError(
+      throw new U2SegError(
+        'wrong-usage',
         `--component wants slot=file with slot one of backbone, proposals, clustering, merge; got ${setting}.`,
       );
     put(match[1]!, 'component', match[2]!);
@@ -84,9 +85,10 @@ export function configOf(flags: PipelineFlags): Promise<PipelineConfig> {
   });
 }
 
-/** @throws UsageError unless the text is a whole number from 0 */
+/** @throws U2SegError `wrong-usage` unless the text is a whole number from 0 */
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new UsageError(`wanted a whole number from 0, got ${text}.`);
+  if (!Number.isInteger(value) || value < 0)
+    throw new U2SegError('wrong-usage', `wanted a whole number from 0, got ${text}.`);
   return value;
 }

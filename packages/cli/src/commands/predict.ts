@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { U2SegError } from '@u2seg/core';
 import type { Precision } from '@u2seg/heads';
 import { Option, type Command } from 'commander';
 import { engineChoices, type EngineChoice } from '../pipeline/inference-engine.ts';
@@ -8,7 +9,6 @@ import { predictFolder } from '../pipeline/predict-folder.ts';
 import type { PipelineConfig } from '../pipeline/config.ts';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface PredictFlags {
   readonly model: string;
@@ -77,6 +77,6 @@ export function registerPredict(program: Command, context: CommandContext): void
 function share(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1))
-    throw new UsageError(`wanted a number in [0, 1], got ${text}.`);
+    throw new U2SegError('wrong-usage', `wanted a number in [0, 1], got ${text}.`);
   return value;
 }

@@ -13,7 +13,6 @@ import { readRecord, recordPath, withSystems } from '../experiments/experiment-r
 import { SystemRunner, type ExperimentJob } from '../experiments/run-systems.ts';
 import { smokeScenes } from '../experiments/smoke-variant.ts';
 import { nearestName } from '../pipeline/nearest-name.ts';
-import { UsageError } from '../usage-error.ts';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 
@@ -113,28 +112,33 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     });
 }
 
-/** @throws UsageError for a data set that the tables of the experiment do not have */
+/** @throws U2SegError `wrong-usage` for a data set that the tables of the experiment do not have */
 function scoredData(experiment: ListedExperiment, { data }: RunFlags): string | undefined {
   const known = measuredData(experiment);
   if (data === undefined || known.length === 0 || known.includes(data)) return data;
-  throw new UsageError(notOne('data', data, `${experiment.id} has numbers of`, known));
+  throw new U2SegError('wrong-usage', notOne('data', data, `${experiment.id} has numbers of`, known));
 }
 
-/** Numbers stand beside the paper's only where both learned from the same photos. @throws UsageError */
+/** Numbers stand beside the paper's only where both learned from the same photos. @throws U2SegError `wrong-usage` */
 function checkTraining(experiment: ListedExperiment, { data, training, preset, set }: RunFlags): void {
   if (data !== undefined && (preset !== undefined || set.length > 0)) {
-    throw new UsageError(
+    throw new U2SegError(
+      'wrong-usage',
       '--data sets numbers beside the paper’s, which --preset and --set would make others: give one or the other.',
     );
   }
   const known = trainingData(experiment);
   if (training === undefined && data !== undefined && known.length > 0) {
-    throw new UsageError(
+    throw new U2SegError(
+      'wrong-usage',
       `--data ${data}: ${experiment.id} has systems that learned from ${known.join(', ')}: say with --training which of them --photos are.`,
     );
   }
   if (training !== undefined && known.length > 0 && !known.includes(training)) {
-    throw new UsageError(notOne('training', training, `the systems of ${experiment.id} learned from`, known));
+    throw new U2SegError(
+      'wrong-usage',
+      notOne('training', training, `the systems of ${experiment.id} learned from`, known),
+    );
   }
 }
 
@@ -158,7 +162,8 @@ function ownData(
   { photos, gt, val, labels, labelPhotos }: RunFlags,
 ): Pick<ExperimentJob, 'photos' | 'gt' | 'val' | 'labels' | 'labelPhotos'> {
   if (photos === undefined || gt === undefined) {
-    throw new UsageError(
+    throw new U2SegError(
+      'wrong-usage',
       `${experiment.id} wants data (${experiment.data.join(', ')}; ${experiment.cost}): give --photos and --gt, or --smoke for synthetic scenes.`,
     );
   }

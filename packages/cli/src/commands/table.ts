@@ -1,5 +1,4 @@
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { loadExperiments, selectExperiments } from '../experiments/experiment-module.ts';
 import { readRecord } from '../experiments/experiment-record.ts';
 import { experimentTable } from '../experiments/experiment-table.ts';

@@ -1,7 +1,7 @@
 /** Which annotation of a prediction belongs to which of the ground truth, and how their maps overlap. */
 import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, join } from 'node:path';
-import { U2SegError, WorkerPool } from '@u2seg/core';
+import { mapOrdered, U2SegError, WorkerPool } from '@u2seg/core';
 import type {
   ClusteredSegment,
   ComparedImage,
@@ -9,7 +9,6 @@ import type {
   PanopticDataset,
   PanopticSegment,
 } from '@u2seg/metrics';
-import { mapOrdered } from '../pipeline/map-ordered.ts';
 import { comparePair, type PairJob } from './compare-pair.ts';
 import type { EvaluationOptions } from './evaluation.ts';
 

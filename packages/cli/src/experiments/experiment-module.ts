@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { U2SegError } from '@u2seg/core';
 import type { ExperimentMetric } from './experiment-metrics.ts';
 import { nearestName } from '../pipeline/nearest-name.ts';
-import { UsageError } from '../usage-error.ts';
 
 /** A system of an experiment: settings over a preset, perhaps fine-tuned with labels afterwards. */
 export interface ListedSystem {
@@ -66,7 +66,7 @@ export function trainingData({ systems }: ListedExperiment): readonly string[] {
   return [...new Set(systems.flatMap(({ training }) => (training === undefined ? [] : [training])))];
 }
 
-/** @throws UsageError if the module is not there or exports no `experiments` */
+/** @throws U2SegError `wrong-usage` if the module is not there or exports no `experiments` */
 export async function loadExperiments(module: string | undefined): Promise<readonly ListedExperiment[]> {
   const name = module ?? '@u2seg/experiments';
   const url = module === undefined || !existsSync(module) ? name : pathToFileURL(resolve(module)).href;
@@ -75,16 +75,18 @@ export async function loadExperiments(module: string | undefined): Promise<reado
     loaded = (await import(url)) as typeof loaded;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new UsageError(
+    throw new U2SegError(
+      'wrong-usage',
       `experiments come from ${name}, which does not load: ${reason}. Run this in the repository after npm run build, or name a module with --experiments.`,
       { cause },
     );
   }
-  if (!Array.isArray(loaded.experiments)) throw new UsageError(`${name} exports no list named experiments.`);
+  if (!Array.isArray(loaded.experiments))
+    throw new U2SegError('wrong-usage', `${name} exports no list named experiments.`);
   return loaded.experiments as readonly ListedExperiment[];
 }
 
-/** Those named, in the order of their names, or all. @throws UsageError naming the nearest id there is */
+/** Those named, in the order of their names, or all. @throws U2SegError `wrong-usage` naming the nearest id there is */
 export function selectExperiments(
   list: readonly ListedExperiment[],
   wanted: readonly string[],
@@ -92,12 +94,14 @@ export function selectExperiments(
 ): readonly ListedExperiment[] {
   if (all === true) return list;
   const ids = list.map((experiment) => experiment.id);
-  if (wanted.length === 0) throw new UsageError(`name an experiment or give --all; there are ${ids.join(', ')}.`);
+  if (wanted.length === 0)
+    throw new U2SegError('wrong-usage', `name an experiment or give --all; there are ${ids.join(', ')}.`);
   return [...new Set(wanted)].map((id) => {
     const found = list.find((experiment) => experiment.id === id);
     if (found !== undefined) return found;
     const nearest = nearestName(id, ids);
-    throw new UsageError(
+    throw new U2SegError(
+      'wrong-usage',
       `there is no experiment ${id}${nearest === undefined ? '' : `; the nearest is ${nearest}`}. There are ${ids.join(', ')}.`,
     );
   });

@@ -19,8 +19,8 @@ import { findInitialWeights, initializeFrom } from '../pipeline/initial-weights.
 import { writeModel } from '../pipeline/model-file.ts';
 import { codeVersion, machine } from '../pipeline/provenance.ts';
 import { lockRun } from '../pipeline/run-lock.ts';
-import { resizePhoto } from '../pipeline/training-data.ts';
-import type { Reporter } from '../progress/reporter.ts';
+import { resizePhoto } from '../pipeline/resize-photo.ts';
+import type { Reporter } from '../pipeline/reporter.ts';
 import { AnnotatedPhotos, classesOf, openAnnotated } from './annotated-photos.ts';
 import { scoreAnnotated, type AnnotatedScores } from './score-annotated.ts';
 

@@ -2,7 +2,7 @@
 import { cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PipelineConfig } from './config.ts';
-import type { StageName } from './fit.ts';
+import type { StageName } from './stage-names.ts';
 import { hashOf } from './hash.ts';
 import type { RunDirectory } from './run-directory.ts';
 

@@ -1,7 +1,7 @@
 /** Pictures that show what a cluster is about. */
 import { decodeMask, rleBbox, rleFromString, type RgbImage, type Rle } from '@u2seg/core';
 import type { PipelineConfig } from './config.ts';
-import type { FitResult } from './fit.ts';
+import type { FitResult } from './fit-result.ts';
 import { decodePhoto } from './photo-index.ts';
 import { photosPerPartition } from './shards.ts';
 

@@ -20,7 +20,7 @@ import { trainPreset, type TrainPreset } from '@u2seg/self-train';
 import { hashFile } from './hash.ts';
 import { readModel, writeModel } from './model-file.ts';
 import { readNetworkCheckpoint } from './network-checkpoint.ts';
-import { findModel } from './predict-folder.ts';
+import { findModel } from './find-model.ts';
 
 export interface ConvertOptions {
   /** A checkpoint (`.pth`, `.pkl`, `.ckpt`, `.safetensors`), one of our model files, or a run. */

@@ -5,12 +5,12 @@ import { fiveCropPhotos } from '@u2seg/self-train';
 import type { PipelineConfig } from './config.ts';
 import { FeatureStore } from './feature-store.ts';
 import { hashOf } from './hash.ts';
-import { photosOf } from './merge-stage.ts';
+import { decodePhoto, photosOf, type PhotoIndex } from './photo-index.ts';
 import { openBackbone } from './open-backbone.ts';
-import { networkImage } from './photo-job.ts';
-import { decodePhoto, type PhotoIndex } from './photo-index.ts';
+import { networkImage } from './network-image.ts';
 import { poolFeatures } from './pool-features.ts';
-import { featureRow, type ProposalTables } from './propose-stage.ts';
+import type { ProposalTables } from './propose-stage.ts';
+import { featureRow } from './table-masks.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition } from './shards.ts';
 

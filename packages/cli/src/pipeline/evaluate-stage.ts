@@ -20,12 +20,11 @@ import type {
   SemanticRow,
 } from '@u2seg/interchange';
 import type { PipelineConfig } from './config.ts';
-import { paint } from './export-labels.ts';
+import { byPhoto, paint, toProposal, toSemanticMap } from './table-masks.ts';
 import type { GroundTruth, PhotoTruth } from './ground-truth.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import { photosPerPartition } from './shards.ts';
 import { SemanticScorer, type SemanticScore } from './semantic-scores.ts';
-import { byPhoto, toProposal, toSemanticMap } from './table-masks.ts';
 
 /** Tables to score; those that are absent are not. */
 export interface ScoredTables {

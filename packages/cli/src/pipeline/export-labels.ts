@@ -1,13 +1,12 @@
 /** Panoptic segments of a run for the outside world: COCO panoptic JSON + PNG, COCO instances JSON, semantic PNG. */
 import { readFile, rm } from 'node:fs/promises';
-import { decodeMask, rleFromString, type OnProgress } from '@u2seg/core';
+import type { OnProgress } from '@u2seg/core';
 import { openLabelWriter, type LabelCategory } from '@u2seg/datasets';
 import { writeFileAtomic, type PartitionedTable, type SegmentRow } from '@u2seg/interchange';
 import { clusterColor } from '@u2seg/viewer';
-import { photosOf } from './merge-stage.ts';
-import type { PhotoIndex } from './photo-index.ts';
+import { photosOf, type PhotoIndex } from './photo-index.ts';
 import type { RunDirectory } from './run-directory.ts';
-import { byPhoto } from './table-masks.ts';
+import { byPhoto, paint } from './table-masks.ts';
 
 /** Categories of clusters: things 1 to K, stuff K + 1 to K + S, in the report's colours. */
 export function clusterCategories(things: number, stuff: number): LabelCategory[] {
@@ -71,14 +70,4 @@ export async function exportLabels(
     await writer.discard();
   }
   await writeFileAtomic(stamp, inputsHash);
-}
-
-/** [H, W] segment ids; rows of a photo are disjoint. */
-export function paint(rows: readonly SegmentRow[], pixels: number): Uint32Array {
-  const ids = new Uint32Array(pixels);
-  for (const row of rows) {
-    const { data } = decodeMask(rleFromString(row.mask_height, row.mask_width, row.mask_rle));
-    for (let i = 0; i < pixels; i += 1) if (data[i] !== 0) ids[i] = row.segment_id;
-  }
-  return ids;
 }

@@ -4,41 +4,26 @@ import { adoptStages } from './adopt-stages.ts';
 import { openGroundTruth } from './ground-truth.ts';
 import { clusterAll, type InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
-import type { RunMetrics } from './evaluate-stage.ts';
-import { trainContourStage, wantsContours, type TrainedContours } from './contour-stage.ts';
+import { trainContourStage, wantsContours } from './contour-stage.ts';
 import { exportLabels } from './export-labels.ts';
 import { findInitialWeights } from './initial-weights.ts';
-import { mergeAll, type LabelTables } from './merge-stage.ts';
+import { mergeAll } from './merge-stage.ts';
 import { indexPhotos, leftOut, type PhotoIndex } from './photo-index.ts';
-import { predictAll, type PredictionTables } from './predict-stage.ts';
-import { proposeAll, type ProposalTables } from './propose-stage.ts';
+import { predictAll } from './predict-stage.ts';
+import { proposeAll } from './propose-stage.ts';
 import { writeRunReport } from './report-stage.ts';
 import { RunDirectory } from './run-directory.ts';
 import { openPredictionSources } from './prediction-sources.ts';
 import { scoreRun } from './score-run.ts';
-import { segmentAll, type SemanticTables } from './semantics-stage.ts';
+import { segmentAll } from './semantics-stage.ts';
 import type { Shard } from './shards.ts';
 import { StageTimes } from './stage-times.ts';
 import { runSummary, writeSummary } from './summary.ts';
-import { selfTrainModel, trainModel, type TrainedModel } from './train-stage.ts';
+import { selfTrainModel, trainModel } from './train-stage.ts';
 import { runWarnings } from './warnings.ts';
-import type { Reporter } from '../progress/reporter.ts';
-
-/** Stages in the order they run; each also is a command of its own. */
-export const stageNames = [
-  'images',
-  'propose',
-  'cluster',
-  'semantics',
-  'merge',
-  'train',
-  'rounds',
-  'contours',
-  'predict',
-  'evaluate',
-  'report',
-] as const;
-export type StageName = (typeof stageNames)[number];
+import type { Reporter } from './reporter.ts';
+import { stageNames, type StageName } from './stage-names.ts';
+import type { FitResult } from './fit-result.ts';
 
 export interface FitOptions {
   /** Folder of photos. */
@@ -57,26 +42,6 @@ export interface FitOptions {
   readonly workers?: number;
   readonly reporter: Reporter;
   readonly now: () => number;
-}
-
-/** What there is after the stages that ran; absent parts were not reached. */
-export interface FitResult {
-  readonly folder: string;
-  readonly index: PhotoIndex;
-  readonly proposals?: ProposalTables;
-  readonly instances?: InstanceTables;
-  readonly semantics?: SemanticTables;
-  readonly labels?: LabelTables;
-  readonly trained?: TrainedModel;
-  /** What finds the regions of photos to predict, where it is wanted and there was something to learn from. */
-  readonly contours?: TrainedContours;
-  readonly predictions?: PredictionTables;
-  readonly metrics?: RunMetrics;
-  /** Stages taken over from other runs. */
-  readonly adopted?: readonly StageName[];
-  readonly warnings: readonly string[];
-  readonly summaryPath?: string;
-  readonly reportPath?: string;
 }
 
 type Progressing = { -readonly [K in keyof FitResult]: FitResult[K] };

@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { availableParallelism } from 'node:os';
-import { ioError, U2SegError, type Rle } from '@u2seg/core';
+import { ioError, mapOrdered, U2SegError, type Rle } from '@u2seg/core';
 import { masksOfIds, readImageHeader, readPanopticPng, type PanopticMap } from '@u2seg/datasets';
 import { readPanopticJson, type PanopticAnnotation, type PanopticCategory } from '@u2seg/metrics';
 import type { PipelineConfig } from './config.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import { scoredCategories, semanticClassesOf, type SemanticClasses } from './scored-classes.ts';
 import { hashFile } from './hash.ts';
-import { mapOrdered } from './map-ordered.ts';
 
 /** Ground truth of one photo. */
 export interface PhotoTruth {

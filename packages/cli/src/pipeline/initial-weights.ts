@@ -4,7 +4,7 @@ import { U2SegError } from '@u2seg/core';
 import { fetchWeights, findOfficialWeights, officialWeights } from '@u2seg/backbone';
 import { describeReport, loadStateDict, renameCheckpoint, type PanopticCascadeModel } from '@u2seg/heads';
 import { readNetworkCheckpoint } from './network-checkpoint.ts';
-import { findModel } from './predict-folder.ts';
+import { findModel } from './find-model.ts';
 
 /**
  * The file that initial weights are in; official ones are downloaded once.

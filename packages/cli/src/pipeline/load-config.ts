@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { explainIoError } from '@u2seg/core';
+import { explainIoError, U2SegError } from '@u2seg/core';
 import { z } from 'zod';
-import { UsageError } from '../usage-error.ts';
 import { pipelineSchema, type PipelineConfig, type PresetName } from './config.ts';
 import { nearestName } from './nearest-name.ts';
 import { pipelinePresets } from './presets.ts';
@@ -22,7 +21,7 @@ export interface ConfigSources {
 /**
  * Resolves a configuration: preset, then file, then `--set`.
  *
- * @throws UsageError naming the source, the key and, for a misspelled key, the nearest one there is
+ * @throws U2SegError `wrong-usage` naming the source, the key and, for a misspelled key, the nearest one there is
  */
 export async function loadConfig(sources: ConfigSources): Promise<PipelineConfig> {
   const layers: { name: string; values: ConfigOverrides }[] = [];
@@ -32,7 +31,8 @@ export async function loadConfig(sources: ConfigSources): Promise<PipelineConfig
   const named = layers.map(({ values }) => values['preset']).find((value) => value !== undefined);
   const preset = sources.preset ?? named ?? 'tiny';
   if (typeof preset !== 'string' || !Object.hasOwn(pipelinePresets, preset)) {
-    throw new UsageError(
+    throw new U2SegError(
+      'wrong-usage',
       `preset must be one of ${Object.keys(pipelinePresets).join(', ')}, got ${JSON.stringify(preset)}.`,
     );
   }
@@ -40,7 +40,10 @@ export async function loadConfig(sources: ConfigSources): Promise<PipelineConfig
   for (const { name, values } of layers) config = { ...merged(name, config, values, []), preset };
   const parsed = pipelineSchema.safeParse(config);
   if (parsed.success) return parsed.data;
-  throw new UsageError(explain(layers.map(({ name }) => name).join(', ') || `preset ${preset}`, parsed.error));
+  throw new U2SegError(
+    'wrong-usage',
+    explain(layers.map(({ name }) => name).join(', ') || `preset ${preset}`, parsed.error),
+  );
 }
 
 async function readConfigFile(path: string): Promise<ConfigOverrides> {
@@ -48,22 +51,26 @@ async function readConfigFile(path: string): Promise<ConfigOverrides> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UsageError(`${path}: the configuration cannot be read: ${explainIoError(cause)}.`, { cause });
+    throw new U2SegError('wrong-usage', `${path}: the configuration cannot be read: ${explainIoError(cause)}.`, {
+      cause,
+    });
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${path}: not valid JSON: ${messageOf(cause)}.`, { cause });
+    throw new U2SegError('wrong-usage', `${path}: not valid JSON: ${messageOf(cause)}.`, { cause });
   }
-  if (!isObject(value)) throw new UsageError(`${path}: wanted an object of settings, got ${JSON.stringify(value)}.`);
+  if (!isObject(value))
+    throw new U2SegError('wrong-usage', `${path}: wanted an object of settings, got ${JSON.stringify(value)}.`);
   return value;
 }
 
 /** `train.iterations=200` as a nested object; the value is JSON where it parses, text otherwise. */
 function parseSetting(setting: string): ConfigOverrides {
   const at = setting.indexOf('=');
-  if (at < 1) throw new UsageError(`--set wants key=value, for example train.iterations=200; got ${setting}.`);
+  if (at < 1)
+    throw new U2SegError('wrong-usage', `--set wants key=value, for example train.iterations=200; got ${setting}.`);
   const text = setting.slice(at + 1);
   let value: unknown = text;
   try {
@@ -87,7 +94,7 @@ function merged(
   const known = keysAt(path);
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
-    if (!known.includes(key)) throw new UsageError(unknownKey(source, [...path, key], known));
+    if (!known.includes(key)) throw new U2SegError('wrong-usage', unknownKey(source, [...path, key], known));
     const below = base[key];
     result[key] = isObject(below) && isObject(value) ? merged(source, below, value, [...path, key]) : value;
   }

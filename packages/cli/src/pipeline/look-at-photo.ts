@@ -1,6 +1,6 @@
 import type { RgbImage } from '@u2seg/core';
 import { predictPanoptic, predictViews, type ConfiguredPredictor, type PanopticPrediction } from '@u2seg/self-train';
-import { resizePhoto } from './training-data.ts';
+import { resizePhoto } from './resize-photo.ts';
 
 /** How a network looks at a photo. */
 export interface Look {

@@ -1,20 +1,19 @@
 /** Fifth stage: instances over stuff, one panoptic pseudo-label a photo. */
-import { rleBbox, rleToString, type Segment, type OnProgress } from '@u2seg/core';
-import { masksOfIds } from '@u2seg/datasets';
-import { PartitionedTable, segmentsTable, type ImageRow, type SegmentRow } from '@u2seg/interchange';
+import type { Segment, OnProgress } from '@u2seg/core';
+import { PartitionedTable, segmentsTable, type SegmentRow } from '@u2seg/interchange';
 import { mergePanoptic, type MergeOptions, type PanopticLabel } from '@u2seg/self-train';
 import { z } from 'zod';
 import type { InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
-import { loadComponent } from './open-backbone.ts';
-import type { PhotoIndex } from './photo-index.ts';
-import { componentHashes } from './propose-stage.ts';
+import { photosOf, type PhotoIndex } from './photo-index.ts';
+import { componentHashes, loadComponent } from './component.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { SemanticTables } from './semantics-stage.ts';
 import { photosPerPartition } from './shards.ts';
 import { assertSoundMerge } from './sound-labels.ts';
 import { byPhoto, toSegment, toSemanticMap } from './table-masks.ts';
+import { segmentRows } from './segment-rows.ts';
 
 const summarySchema = z.object({ photos: z.number(), things: z.number(), stuff: z.number(), emptyPhotos: z.number() });
 
@@ -84,41 +83,10 @@ export async function mergeAll(
   return { inputsHash, partitions, segments, summary };
 }
 
-/** Photos of a partition. */
-export function photosOf(index: PhotoIndex, p: number): readonly ImageRow[] {
-  return index.photos.slice(p * photosPerPartition, (p + 1) * photosPerPartition);
-}
-
 /** The best by score, in the order they had. */
 export function bestInstances(instances: readonly Segment[], most: number): Segment[] {
   if (instances.length <= most) return [...instances];
   const order = instances.map((_, i) => i).sort((a, b) => instances[b]!.score - instances[a]!.score || a - b);
   const kept = new Set(order.slice(0, most));
   return instances.filter((_, i) => kept.has(i));
-}
-
-/** Rows of a panoptic map; stuff has score 1. */
-export function segmentRows(
-  imageId: string,
-  label: Pick<PanopticLabel, 'ids' | 'height' | 'width'> & {
-    readonly segments: readonly Omit<PanopticLabel['segments'][number], 'bboxXywh'>[];
-  },
-  instances: readonly Segment[],
-): SegmentRow[] {
-  const masks = masksOfIds(label);
-  return label.segments.map(({ id, isThing, clusterId, area, instance }): SegmentRow => {
-    const mask = masks.get(id)!;
-    return {
-      image_id: imageId,
-      segment_id: id,
-      is_thing: isThing,
-      cluster_id: clusterId,
-      mask_height: label.height,
-      mask_width: label.width,
-      mask_rle: rleToString(mask),
-      bbox_xywh: Float32Array.from(rleBbox(mask)),
-      area_px: area,
-      score: instance === undefined ? 1 : instances[instance]!.score,
-    };
-  });
 }

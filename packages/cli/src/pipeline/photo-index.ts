@@ -2,14 +2,14 @@
 import { availableParallelism } from 'node:os';
 import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { U2SegError, type OnProgress, type RgbImage } from '@u2seg/core';
+import { mapOrdered, U2SegError, type OnProgress, type RgbImage } from '@u2seg/core';
 import { decodeImage, type PhotoFile, type PhotoListing } from '@u2seg/datasets';
 import { imagesTable, PartitionedTable, skippedTable, type ImageRow, type SkippedRow } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { hashFile, hashOf } from './hash.ts';
-import { mapOrdered } from './map-ordered.ts';
 import type { RunDirectory } from './run-directory.ts';
+import { photosPerPartition } from './shards.ts';
 
 /** Photos of a run, in the order of their ids. */
 export interface PhotoIndex {
@@ -117,4 +117,9 @@ async function check(
     if (!(cause instanceof U2SegError)) throw cause;
     return { path: photo.relativePath, reason: cause.message };
   }
+}
+
+/** Photos of a partition. */
+export function photosOf(index: PhotoIndex, p: number): readonly ImageRow[] {
+  return index.photos.slice(p * photosPerPartition, (p + 1) * photosPerPartition);
 }

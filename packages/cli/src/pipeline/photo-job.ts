@@ -1,11 +1,11 @@
 import type { Backbone, MaskProposal, PatchFeatures, RgbImage } from '@u2seg/core';
-import { resizePillow } from '@u2seg/datasets';
 import type { PipelineConfig } from './config.ts';
 import { cropDescriptors, maskMeans } from './embed-instances.ts';
 import { poolFeatures } from './pool-features.ts';
-import { loadComponent } from './open-backbone.ts';
+import { loadComponent } from './component.ts';
 import { decodePhoto } from './photo-index.ts';
 import { proposeOnPhoto } from './propose-on-photo.ts';
+import { networkImage } from './network-image.ts';
 
 /** What a worker is started with. */
 export interface PhotoWorkerData {
@@ -32,12 +32,6 @@ export interface LabelledPhoto {
   readonly embeddings?: Float32Array;
   /** Averaged down to the configured grid. */
   readonly features: PatchFeatures;
-}
-
-/** The photo as the backbone sees it: a square, as MaskCut takes it (CutLER resizes with LANCZOS). */
-export function networkImage(image: RgbImage, config: PipelineConfig['backbone'], patchSize: number): RgbImage {
-  const side = Math.max(1, Math.round(config.size / patchSize)) * patchSize;
-  return resizePillow(image, side, side, 'lanczos');
 }
 
 /** Decode, describe, propose, embed. */

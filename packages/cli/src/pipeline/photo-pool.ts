@@ -1,7 +1,8 @@
 import { U2SegError, WorkerPool, type Backbone } from '@u2seg/core';
 import { cropDescriptors } from './embed-instances.ts';
 import { runsInWorkers } from './open-backbone.ts';
-import { networkImage, type LabelledPhoto, type PhotoJob, type PhotoWorkerData, type WarmUpJob } from './photo-job.ts';
+import type { LabelledPhoto, PhotoJob, PhotoWorkerData, WarmUpJob } from './photo-job.ts';
+import { networkImage } from './network-image.ts';
 import { decodePhoto } from './photo-index.ts';
 
 /** One worker thread, and what it does before its first photo. */

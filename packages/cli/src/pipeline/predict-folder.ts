@@ -1,21 +1,18 @@
 /** A trained network on photos of one's own, outside the run that trained it. */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
 import { listPhotos } from '@u2seg/datasets';
-import { readJsonFile } from '@u2seg/interchange';
-import { z } from 'zod';
-import type { Reporter } from '../progress/reporter.ts';
+import type { Precision } from '@u2seg/heads';
+import type { Reporter } from './reporter.ts';
 import type { PipelineConfig } from './config.ts';
 import { findContours } from './contour-stage.ts';
 import { exportLabels } from './export-labels.ts';
 import { readModelInfo } from './model-file.ts';
-import type { Precision } from '@u2seg/heads';
 import type { EngineChoice } from './inference-engine.ts';
 import { indexPhotos, leftOut } from './photo-index.ts';
 import { predictAll } from './predict-stage.ts';
 import { pipelinePresets } from './presets.ts';
 import { RunDirectory } from './run-directory.ts';
+import { findModel } from './find-model.ts';
 
 export interface PredictFolderOptions {
   readonly photos: string;
@@ -107,16 +104,4 @@ export async function predictFolder(
   } finally {
     await run.close();
   }
-}
-
-/** The model of a run is the one of its last training. */
-export async function findModel(path: string): Promise<string> {
-  const info = await stat(path).catch(() => undefined);
-  if (info === undefined) throw new U2SegError('not-found', `${path}: there is no such model or run.`);
-  if (info.isFile()) return path;
-  for (const stage of ['rounds', 'train']) {
-    const record = await readJsonFile(join(path, 'stages', stage, 'stage.json'), z.object({ inputsHash: z.string() }));
-    if (record !== undefined) return join(path, 'stages', stage, record.inputsHash.slice(0, 12), 'model.safetensors');
-  }
-  throw new U2SegError('not-found', `${path}: wanted a run whose training is finished (u2seg fit), found none.`);
 }

@@ -4,7 +4,8 @@ import type { ImageRow } from '@u2seg/interchange';
 import type { InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
 import { hashOf } from './hash.ts';
-import { InstanceNamer, knownClusters } from './known-clusters.ts';
+import { knownClusters } from './known-clusters.ts';
+import { InstanceNamer } from './instance-namer.ts';
 import type { SemanticTables } from './semantics-stage.ts';
 import { toSemanticMap } from './table-masks.ts';
 

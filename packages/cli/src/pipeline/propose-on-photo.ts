@@ -22,7 +22,7 @@ import {
   type ProposeMasksOptions,
 } from '@u2seg/maskcut';
 import type { PipelineConfig } from './config.ts';
-import { loadComponent } from './open-backbone.ts';
+import { loadComponent } from './component.ts';
 
 type ProposalSettings = PipelineConfig['proposals'];
 

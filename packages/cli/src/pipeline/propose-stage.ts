@@ -1,6 +1,6 @@
 /** Second stage: dense features, class-agnostic proposals and their descriptors, photo by photo. */
 import { availableParallelism } from 'node:os';
-import { ioError, rleToString, U2SegError, type BackboneInfo, type MaskProposal, type OnProgress } from '@u2seg/core';
+import { mapOrdered, U2SegError, type BackboneInfo, type OnProgress } from '@u2seg/core';
 import {
   embeddingsTable,
   featuresTable,
@@ -15,15 +15,15 @@ import {
 } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
-import { hashFile, hashOf } from './hash.ts';
-import { mapOrdered } from './map-ordered.ts';
+import { hashOf } from './hash.ts';
 import { openBackbone } from './open-backbone.ts';
-import type { LabelledPhoto } from './photo-job.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import { PhotoPool } from './photo-pool.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { photosPerPartition, type Shard } from './shards.ts';
 import { assertHopefulProposals, assertSoundProposals, type ProposalTally } from './sound-labels.ts';
+import { componentHashes } from './component.ts';
+import { featureRow, maskColumns } from './table-masks.ts';
 
 /** The tables of this stage; partition `p` of each holds the same photos. */
 export interface ProposalTables {
@@ -139,18 +139,6 @@ export async function proposeAll(
   }
 }
 
-/** Hashes of users' modules: other code, other results. */
-export async function componentHashes(...paths: readonly (string | undefined)[]): Promise<(string | null)[]> {
-  return Promise.all(
-    paths.map(async (path) => {
-      if (path === undefined) return null;
-      return hashFile(path).catch((cause: unknown) => {
-        throw ioError(`component ${path}: cannot be read`, cause);
-      });
-    }),
-  );
-}
-
 type Outcome =
   | { readonly row: ImageRow; readonly labelled: Awaited<ReturnType<PhotoPool['label']>> }
   | { readonly row: ImageRow; readonly reason: string };
@@ -246,36 +234,6 @@ async function writePart(tables: Omit<ProposalTables, 'counts'>, p: number, part
       proposals.map((proposal, i) => ({ image_id: row.image_id, proposal_id: i, ...maskColumns(proposal) })),
     ),
   );
-}
-
-/** Features in the columns of their table. */
-export function featureRow(imageId: string, features: LabelledPhoto['features']): FeatureRow {
-  const { data, gridH, gridW, patchSize, cls } = features;
-  return {
-    image_id: imageId,
-    grid_h: gridH,
-    grid_w: gridW,
-    patch_size: patchSize,
-    patches: data,
-    cls: cls ?? new Float32Array(0),
-  };
-}
-
-/** A mask in the columns every table of masks has. */
-export function maskColumns({
-  mask,
-  bboxXywh,
-  area,
-  score,
-}: MaskProposal): Omit<ProposalRow, 'image_id' | 'proposal_id'> {
-  return {
-    mask_height: mask.height,
-    mask_width: mask.width,
-    mask_rle: rleToString(mask),
-    bbox_xywh: Float32Array.from(bboxXywh),
-    area_px: area,
-    score,
-  };
 }
 
 async function countProposals(tables: Omit<ProposalTables, 'counts'>): Promise<ProposalCounts> {

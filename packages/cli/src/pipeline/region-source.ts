@@ -4,9 +4,9 @@ import type { PipelineConfig } from './config.ts';
 import { openContours } from './contour-stage.ts';
 import { hashOf } from './hash.ts';
 import { openBackbone } from './open-backbone.ts';
-import { networkImage } from './photo-job.ts';
+import { networkImage } from './network-image.ts';
 import { proposeOnPhoto } from './propose-on-photo.ts';
-import { componentHashes } from './propose-stage.ts';
+import { componentHashes } from './component.ts';
 
 export interface RegionSource {
   /** The best regions of a photo, in its pixels, by falling score. */

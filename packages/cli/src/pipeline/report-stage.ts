@@ -13,7 +13,7 @@ import {
 } from '@u2seg/viewer';
 import { instanceCrops, stuffCrops } from './cluster-crops.ts';
 import type { PipelineConfig } from './config.ts';
-import type { FitResult } from './fit.ts';
+import type { FitResult } from './fit-result.ts';
 import { openGroundTruth, type GroundTruth } from './ground-truth.ts';
 import { metricTables } from './metric-tables.ts';
 import { decodePhoto } from './photo-index.ts';

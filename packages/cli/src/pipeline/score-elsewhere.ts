@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { listPhotos } from '@u2seg/datasets';
-import type { Reporter } from '../progress/reporter.ts';
+import type { Reporter } from './reporter.ts';
 import { clusterAll } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
 import type { RunMetrics } from './evaluate-stage.ts';
-import type { FitResult } from './fit.ts';
+import type { FitResult } from './fit-result.ts';
 import { openGroundTruth } from './ground-truth.ts';
 import { hashFile } from './hash.ts';
 import { knownClusters } from './known-clusters.ts';

@@ -1,6 +1,6 @@
 /** Fourth stage: 27 semantic clusters for every pixel. */
 import { availableParallelism } from 'node:os';
-import { rleArea, rleToString, WorkerPool, type OnProgress, type RgbImage } from '@u2seg/core';
+import { mapOrdered, rleArea, rleToString, WorkerPool, type OnProgress, type RgbImage } from '@u2seg/core';
 import { interpolateNearest, masksOfIds, resizePillow } from '@u2seg/datasets';
 import { PartitionedTable, semanticsTable, type SemanticRow } from '@u2seg/interchange';
 import type { StegoCrf } from '@u2seg/self-train';
@@ -8,15 +8,14 @@ import { z } from 'zod';
 import type { PipelineConfig } from './config.ts';
 import { FeatureStore, toFeatures } from './feature-store.ts';
 import { hashOf } from './hash.ts';
-import { mapOrdered } from './map-ordered.ts';
-import { photosOf } from './merge-stage.ts';
+import { decodePhoto, photosOf, type PhotoIndex } from './photo-index.ts';
 import { openCropFeatures } from './crop-features.ts';
-import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import type { ProposalTables } from './propose-stage.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { SemanticCrfJob } from './semantic-crf-worker.ts';
 import { assertSoundSemantics } from './sound-labels.ts';
 import { kMeansMapper, semanticModelPath, stegoMapper, type SemanticMapper } from './semantic-maps.ts';
+import { missingPartitions } from './shards.ts';
 
 const summarySchema = z.object({ clusters: z.number(), pixels: z.array(z.number()) });
 
@@ -104,15 +103,6 @@ export async function segmentAll(
   if (trained === undefined && !config.proposals.acceptBroken) assertSoundSemantics(pixels, tables.counts.photos);
   await run.finish('semantics', inputsHash, summary);
   return { inputsHash, partitions, semantics, summary, model };
-}
-
-/** Partitions in [0, count) that are not there yet, ascending. */
-export async function missingPartitions(
-  table: PartitionedTable<never> | PartitionedTable<SemanticRow>,
-  count: number,
-): Promise<number[]> {
-  const present = await table.present();
-  return Array.from({ length: count }, (_, p) => p).filter((p) => !present.has(p));
 }
 
 async function regions(

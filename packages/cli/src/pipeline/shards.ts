@@ -1,4 +1,5 @@
-import { UsageError } from '../usage-error.ts';
+import { U2SegError } from '@u2seg/core';
+import type { PartitionedTable, SemanticRow } from '@u2seg/interchange';
 
 /** Photos of one partition: what a killed run loses at most. */
 export const photosPerPartition = 16;
@@ -10,12 +11,21 @@ export interface Shard {
   readonly count: number;
 }
 
-/** Reads `2/8`, one-based as people count. @throws UsageError */
+/** Reads `2/8`, one-based as people count. @throws U2SegError `wrong-usage` */
 export function parseShard(text: string): Shard {
   const match = /^(\d+)\/(\d+)$/u.exec(text);
   const [index, count] = [Number(match?.[1]), Number(match?.[2])];
   if (match === null || index < 1 || index > count) {
-    throw new UsageError(`--shard wants i/n with 1 <= i <= n, for example 2/8; got ${text}.`);
+    throw new U2SegError('wrong-usage', `--shard wants i/n with 1 <= i <= n, for example 2/8; got ${text}.`);
   }
   return { index: index - 1, count };
+}
+
+/** Partitions in [0, count) that are not there yet, ascending. */
+export async function missingPartitions(
+  table: PartitionedTable<never> | PartitionedTable<SemanticRow>,
+  count: number,
+): Promise<number[]> {
+  const present = await table.present();
+  return Array.from({ length: count }, (_, p) => p).filter((p) => !present.has(p));
 }

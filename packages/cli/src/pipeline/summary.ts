@@ -1,7 +1,7 @@
 import { writeFileAtomic } from '@u2seg/interchange';
 import type { PipelineConfig } from './config.ts';
-import type { FitResult } from './fit.ts';
-import { metricNumbers } from './metric-tables.ts';
+import type { FitResult } from './fit-result.ts';
+import { metricNumbers } from './metric-numbers.ts';
 import { codeVersion, type CodeVersion } from './provenance.ts';
 import type { RunDirectory } from './run-directory.ts';
 

@@ -1,6 +1,14 @@
 /** Rows of the tables as the types stages work with. */
-import { decodeMask, rleFromString, type BboxXywh, type MaskProposal, type Segment } from '@u2seg/core';
-import type { ProposalRow, SemanticRow } from '@u2seg/interchange';
+import {
+  decodeMask,
+  rleFromString,
+  rleToString,
+  type BboxXywh,
+  type MaskProposal,
+  type PatchFeatures,
+  type Segment,
+} from '@u2seg/core';
+import type { FeatureRow, ProposalRow, SegmentRow, SemanticRow } from '@u2seg/interchange';
 
 type MaskRow = Omit<ProposalRow, 'image_id' | 'proposal_id'>;
 
@@ -32,4 +40,44 @@ export function byPhoto<Row extends { readonly image_id: string }>(rows: readonl
     else group.push(row);
   }
   return groups;
+}
+
+/** Features in the columns of their table. */
+export function featureRow(imageId: string, features: PatchFeatures): FeatureRow {
+  const { data, gridH, gridW, patchSize, cls } = features;
+  return {
+    image_id: imageId,
+    grid_h: gridH,
+    grid_w: gridW,
+    patch_size: patchSize,
+    patches: data,
+    cls: cls ?? new Float32Array(0),
+  };
+}
+
+/** A mask in the columns every table of masks has. */
+export function maskColumns({
+  mask,
+  bboxXywh,
+  area,
+  score,
+}: MaskProposal): Omit<ProposalRow, 'image_id' | 'proposal_id'> {
+  return {
+    mask_height: mask.height,
+    mask_width: mask.width,
+    mask_rle: rleToString(mask),
+    bbox_xywh: Float32Array.from(bboxXywh),
+    area_px: area,
+    score,
+  };
+}
+
+/** [H, W] segment ids; rows of a photo are disjoint. */
+export function paint(rows: readonly SegmentRow[], pixels: number): Uint32Array {
+  const ids = new Uint32Array(pixels);
+  for (const row of rows) {
+    const { data } = decodeMask(rleFromString(row.mask_height, row.mask_width, row.mask_rle));
+    for (let i = 0; i < pixels; i += 1) if (data[i] !== 0) ids[i] = row.segment_id;
+  }
+  return ids;
 }

@@ -8,6 +8,7 @@ import {
   tinyRecipe,
   trainPanoptic,
   trainPreset,
+  type CurvePoint,
   type TrainPanopticOptions,
 } from '@u2seg/self-train';
 import { z } from 'zod';
@@ -20,8 +21,8 @@ import { lookAtPhoto } from './look-at-photo.ts';
 import { readModel, writeModel, type ModelInfo } from './model-file.ts';
 import type { PhotoIndex } from './photo-index.ts';
 import type { RunDirectory } from './run-directory.ts';
-import type { NamedCurve } from './training-curves.ts';
-import { LabelledPhotos, resizePhoto } from './training-data.ts';
+import { LabelledPhotos } from './training-data.ts';
+import { resizePhoto } from './resize-photo.ts';
 
 const trainSchema = z.object({ iterations: z.number(), lastLoss: z.number().nullable(), start: z.string().optional() });
 const roundSchema = z.array(
@@ -198,4 +199,9 @@ function infoOf(config: PipelineConfig, network: DetectorConfig, labels: LabelTa
     testSize: { shortestEdge, maxSize },
     trainedOn: labels.inputsHash,
   };
+}
+
+export interface NamedCurve {
+  readonly name: string;
+  readonly points: readonly CurvePoint[];
 }

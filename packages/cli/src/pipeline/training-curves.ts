@@ -1,10 +1,5 @@
-import type { CurvePoint } from '@u2seg/self-train';
-import type { FitResult } from './fit.ts';
-
-export interface NamedCurve {
-  readonly name: string;
-  readonly points: readonly CurvePoint[];
-}
+import type { FitResult } from './fit-result.ts';
+import type { NamedCurve } from './train-stage.ts';
 
 /** Everything a run trained, by name. */
 export function trainingCurves({ trained, contours }: Pick<FitResult, 'trained' | 'contours'>): NamedCurve[] {

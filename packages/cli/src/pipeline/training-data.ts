@@ -1,7 +1,6 @@
 /** Pseudo-labels and photos as the trainer takes them. */
 import { decodeMask, rleFromString, SeededRng, type RgbImage, type Segment } from '@u2seg/core';
-import { resizePillow } from '@u2seg/datasets';
-import { augment, type ImageResizer, type TrainingExample, type TrainingSet } from '@u2seg/self-train';
+import { augment, type TrainingExample, type TrainingSet } from '@u2seg/self-train';
 import type { SegmentRow } from '@u2seg/interchange';
 import type { InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from './config.ts';
@@ -9,9 +8,7 @@ import { bestInstances, type LabelTables } from './merge-stage.ts';
 import { decodePhoto, type PhotoIndex } from './photo-index.ts';
 import { photosPerPartition } from './shards.ts';
 import { byPhoto, toSegment } from './table-masks.ts';
-
-/** Pillow's bilinear, as detectron2 resizes photos. */
-export const resizePhoto: ImageResizer = (image, height, width) => resizePillow(image, height, width, 'bilinear');
+import { resizePhoto } from './resize-photo.ts';
 
 export interface LabelledPhotosOptions {
   /** One class for all things: what a class-agnostic network learns. */

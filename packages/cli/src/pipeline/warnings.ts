@@ -1,4 +1,4 @@
-import type { FitResult } from './fit.ts';
+import type { FitResult } from './fit-result.ts';
 import { trainingCurves } from './training-curves.ts';
 
 /** Sentences about what looks wrong in a run; empty when nothing does. */

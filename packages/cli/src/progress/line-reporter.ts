@@ -1,4 +1,5 @@
-import { duration, glance, Pace, type Reporter } from './reporter.ts';
+import { duration, glance, Pace } from './reporter.ts';
+import type { Reporter } from '../pipeline/reporter.ts';
 
 /** Seconds between two lines of one stage. */
 const interval = 10;

@@ -1,17 +1,4 @@
-import type { OnProgress, ProgressEvent } from '@u2seg/core';
-
-/** Shows how a run gets on. */
-export interface Reporter {
-  /** A stage begins; `title` is for people. */
-  begin(stage: string, title: string): void;
-  readonly progress: OnProgress;
-  /** A stage is done; `detail` says what came of it. */
-  end(stage: string, detail: string): void;
-  /** A sentence beside the stages. */
-  note(sentence: string): void;
-  /** Something people should know before they trust the result. */
-  warn(sentence: string): void;
-}
+import type { ProgressEvent } from '@u2seg/core';
 
 /** Rate and time left of a stage whose units finish one after the other. */
 export class Pace {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mapOrdered } from '../src/pipeline/map-ordered.ts';
+import { mapOrdered } from '../src/map-ordered.ts';
 
 const later = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

@@ -1,0 +1,17 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { U2SegError } from '@u2seg/core';
+import { readJsonFile } from '@u2seg/interchange';
+import { z } from 'zod';
+
+/** The model of a run is the one of its last training. */
+export async function findModel(path: string): Promise<string> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined) throw new U2SegError('not-found', `${path}: there is no such model or run.`);
+  if (info.isFile()) return path;
+  for (const stage of ['rounds', 'train']) {
+    const record = await readJsonFile(join(path, 'stages', stage, 'stage.json'), z.object({ inputsHash: z.string() }));
+    if (record !== undefined) return join(path, 'stages', stage, record.inputsHash.slice(0, 12), 'model.safetensors');
+  }
+  throw new U2SegError('not-found', `${path}: wanted a run whose training is finished (u2seg fit), found none.`);
+}
