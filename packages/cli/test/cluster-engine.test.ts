@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openClusteringEngine } from '../src/pipeline/cluster-engine.ts';
+import { openClusteringEngine } from '../src/pipeline/cluster/cluster-engine.ts';
 
 it(
   'auto needs nothing for little work, and takes TensorFlow for much where it is installed',

@@ -7,8 +7,8 @@ import { decodeImage } from '@u2seg/datasets';
 import { loadStateDict, loadTfBackend, PanopticCascadeModel, parseDetectron2Config } from '@u2seg/heads';
 import { golden } from '@u2seg/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readModelInfo } from '../src/pipeline/model-file.ts';
-import { readNetworkCheckpoint } from '../src/pipeline/network-checkpoint.ts';
+import { readModelInfo } from '../src/pipeline/networks/model-file.ts';
+import { readNetworkCheckpoint } from '../src/pipeline/networks/network-checkpoint.ts';
 import { u2seg } from './run-main.ts';
 import { bytesOf } from './tensor-bytes.ts';
 

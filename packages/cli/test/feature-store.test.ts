@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { seededRng } from '@u2seg/core';
 import { featuresTable, PartitionedTable, type FeatureRow } from '@u2seg/interchange';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FeatureStore } from '../src/pipeline/feature-store.ts';
+import { FeatureStore } from '../src/pipeline/semantics/feature-store.ts';
 
 const dim = 4;
 let folder: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadTfBackend, PanopticCascadeModel, stateDict, tinyConfig, u2segConfig } from '@u2seg/heads';
 import { writeTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findInitialWeights, initializeFrom } from '../src/pipeline/initial-weights.ts';
+import { findInitialWeights, initializeFrom } from '../src/pipeline/networks/initial-weights.ts';
 import { bytesOf } from './tensor-bytes.ts';
 
 /** The backbone's detectron2 name as torchvision and DINO's published ResNet-50 spell it. */

@@ -1,7 +1,7 @@
 import { encodeMask, rleArea, rleBbox, type MaskProposal, type Segment } from '@u2seg/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { joinRegions } from '../src/pipeline/join-regions.ts';
+import { joinRegions } from '../src/pipeline/predict/join-regions.ts';
 
 function region(values: readonly number[], score: number): MaskProposal {
   const mask = encodeMask({ data: Uint8Array.from(values), height: 1, width: values.length });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { nearestClusters, type KnownClusters } from '../src/pipeline/nearest-clusters.ts';
+import { nearestClusters, type FixedClusters } from '../src/pipeline/cluster/nearest-clusters.ts';
 
 const clusters = (
   centroids: readonly number[],
   counts: readonly number[],
-  metric: KnownClusters['metric'],
-): KnownClusters => ({
+  metric: FixedClusters['metric'],
+): FixedClusters => ({
   k: counts.length,
   dim: 2,
   centroids: Float32Array.from(centroids),

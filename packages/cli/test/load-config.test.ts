@@ -2,9 +2,9 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../src/pipeline/load-config.ts';
-import { pipelineSchema } from '../src/pipeline/config.ts';
-import { pipelinePresets } from '../src/pipeline/presets.ts';
+import { loadConfig } from '../src/pipeline/config/load-config.ts';
+import { pipelineSchema } from '../src/pipeline/config/config.ts';
+import { pipelinePresets } from '../src/pipeline/config/presets.ts';
 
 async function configFile(value: unknown): Promise<string> {
   const path = join(await mkdtemp(join(tmpdir(), 'u2seg-config-')), 'config.json');

@@ -1,8 +1,8 @@
 import { encodeMask, mapOrdered, rleBbox, type PatchFeatures } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maskMeans } from '../src/pipeline/embed-instances.ts';
-import { poolFeatures } from '../src/pipeline/pool-features.ts';
+import { maskMeans } from '../src/pipeline/propose/embed-instances.ts';
+import { poolFeatures } from '../src/pipeline/propose/pool-features.ts';
 
 function grid(gridH: number, gridW: number, values: readonly number[]): PatchFeatures {
   return { data: Float32Array.from(values), gridH, gridW, dim: values.length / gridH / gridW, patchSize: 8 };

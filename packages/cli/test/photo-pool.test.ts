@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodePng, generateScene } from '@u2seg/datasets';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBackbone } from '../src/pipeline/open-backbone.ts';
-import { PhotoPool } from '../src/pipeline/photo-pool.ts';
-import { pipelinePresets } from '../src/pipeline/presets.ts';
+import { openBackbone } from '../src/pipeline/propose/open-backbone.ts';
+import { PhotoPool } from '../src/pipeline/propose/photo-pool.ts';
+import { pipelinePresets } from '../src/pipeline/config/presets.ts';
 
 let folder: string;
 

@@ -1,6 +1,6 @@
 import { encodeMask, rleArea, rleBbox, rleIou, type Segment } from '@u2seg/core';
 import { expect, it } from 'vitest';
-import { refineInstances } from '../src/pipeline/refine-instances.ts';
+import { refineInstances } from '../src/pipeline/predict/refine-instances.ts';
 
 const [height, width] = [60, 80];
 /** A bright square [20, 40) x [30, 55) on dark ground. */

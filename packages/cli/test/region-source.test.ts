@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { pipelinePresets } from '../src/pipeline/presets.ts';
-import { openRegionSource } from '../src/pipeline/region-source.ts';
+import { pipelinePresets } from '../src/pipeline/config/presets.ts';
+import { openRegionSource } from '../src/pipeline/predict/region-source.ts';
 
 const { tiny } = pipelinePresets;
 const withRegions = (regions: number): typeof tiny => ({

@@ -3,8 +3,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { pipelinePresets } from '../src/pipeline/presets.ts';
-import { RunDirectory } from '../src/pipeline/run-directory.ts';
+import { pipelinePresets } from '../src/pipeline/config/presets.ts';
+import { RunDirectory } from '../src/pipeline/run/run-directory.ts';
 
 const config = pipelinePresets.tiny;
 let folder: string;

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { writeSyntheticDataset, type SyntheticDataset } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentMetrics } from '../src/experiments/experiment-metrics.ts';
-import { sharedStageKeys, adoptStages } from '../src/pipeline/adopt-stages.ts';
-import type { PipelineConfig } from '../src/pipeline/config.ts';
+import { sharedStageKeys, reuseStages } from '../src/pipeline/run/reuse-stages.ts';
+import type { PipelineConfig } from '../src/pipeline/config/config.ts';
 import { fitFolder } from '../src/pipeline/fit.ts';
 import type { FitResult } from '../src/pipeline/fit-result.ts';
-import { loadConfig } from '../src/pipeline/load-config.ts';
-import { RunDirectory } from '../src/pipeline/run-directory.ts';
-import { scoreElsewhere } from '../src/pipeline/score-elsewhere.ts';
-import type { Reporter } from '../src/pipeline/reporter.ts';
+import { loadConfig } from '../src/pipeline/config/load-config.ts';
+import { RunDirectory } from '../src/pipeline/run/run-directory.ts';
+import { scoreSplit } from '../src/pipeline/score-split.ts';
+import type { Reporter } from '../src/pipeline/run/reporter.ts';
 
 const silent: Reporter = {
   begin: () => undefined,
@@ -85,8 +85,8 @@ describe('scoreElsewhere', () => {
     const config = await loadConfig({ set: [...small, 'evaluate.linearProbe=true'] });
     const trained = await fit('elsewhere', config);
     const options = { trained, config, photos: unseen.imageFolder, gt: unseen.panopticJson, reporter: silent };
-    await expect(scoreElsewhere(options)).rejects.toThrow(/give --labels/u);
-    const metrics = await scoreElsewhere({ ...options, labels: seen.panopticJson });
+    await expect(scoreSplit(options)).rejects.toThrow(/give --labels/u);
+    const metrics = await scoreSplit({ ...options, labels: seen.panopticJson });
     expect(metrics.groundTruth.photos).toBe(3);
     expect(metrics.semantics.map(({ matching, photos }) => [matching, photos])).toEqual([
       ['hungarian-one-to-one', 3],
@@ -96,7 +96,7 @@ describe('scoreElsewhere', () => {
     expect(Object.keys(metrics.universal)).toEqual(['pseudo-labels']);
     // Nothing was trained on them: the model is the run's.
     await expect(stat(join(trained.folder, 'elsewhere'))).resolves.toBeDefined();
-    expect(await scoreElsewhere({ ...options, labels: seen.panopticJson })).toEqual(metrics);
+    expect(await scoreSplit({ ...options, labels: seen.panopticJson })).toEqual(metrics);
   });
 });
 
@@ -121,7 +121,7 @@ describe('adoptStages', () => {
     const empty = join(root, 'empty');
     await writeFile(join(root, 'note.txt'), '');
     const run = await RunDirectory.open(join(root, 'adopting'), seen.imageFolder, config);
-    expect(await adoptStages(run, new Map([['propose', empty]]))).toEqual([]);
+    expect(await reuseStages(run, new Map([['propose', empty]]))).toEqual([]);
     await run.close();
   });
 });

@@ -1,8 +1,8 @@
 import { coco133, cocoStuff27, panopticCategories, u2segSemantic16 } from '@u2seg/metrics';
 import { describe, expect, it } from 'vitest';
-import type { PhotoTruth } from '../src/pipeline/ground-truth.ts';
-import { scoredCategories, semanticClassesOf } from '../src/pipeline/scored-classes.ts';
-import { SemanticScorer } from '../src/pipeline/semantic-scores.ts';
+import type { PhotoTruth } from '../src/pipeline/evaluate/ground-truth.ts';
+import { scoredCategories, semanticClassesOf } from '../src/pipeline/evaluate/scored-classes.ts';
+import { SemanticScorer } from '../src/pipeline/evaluate/semantic-scores.ts';
 
 const coco = panopticCategories(coco133);
 const idOf = (name: string): number => coco133.classes.find((entry) => entry.name === name)!.id;

@@ -5,7 +5,7 @@ import {
   assertSoundMerge,
   assertSoundProposals,
   assertSoundSemantics,
-} from '../src/pipeline/sound-labels.ts';
+} from '../src/pipeline/run/sound-labels.ts';
 
 const good = { photos: 100, photosWithoutProposals: 5, skipped: 0, proposals: 200, wholePhoto: 3 };
 const by = 'embedded and maskcut';

@@ -5,8 +5,8 @@ import { nearestExemplars } from '@u2seg/clustering';
 import { SeededRng } from '@u2seg/core';
 import { embeddingsTable, PartitionedTable, type EmbeddingRow } from '@u2seg/interchange';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ClusterMeans, Exemplars } from '../src/pipeline/cluster-members.ts';
-import { clusterStreamed } from '../src/pipeline/stream-clusters.ts';
+import { ClusterMeans, Exemplars } from '../src/pipeline/cluster/cluster-members.ts';
+import { clusterStreamed } from '../src/pipeline/cluster/stream-clusters.ts';
 
 const [n, dim, k] = [300, 6, 4];
 const rng = new SeededRng(2);

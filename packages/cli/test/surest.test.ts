@@ -1,6 +1,6 @@
 import { encodeMask, rleArea, rleBbox, type Segment } from '@u2seg/core';
 import { expect, it } from 'vitest';
-import { surest } from '../src/pipeline/predict-stage.ts';
+import { suppressAcrossClusters } from '../src/pipeline/predict/suppress-across-clusters.ts';
 
 function segment(values: readonly number[], clusterId: number, score: number): Segment {
   const mask = encodeMask({ data: Uint8Array.from(values), height: 1, width: values.length });
@@ -11,8 +11,8 @@ it('keeps the surer of two instances that are one, and both where they only touc
   const a = segment([1, 1, 1, 1, 0, 0], 3, 0.9);
   const again = segment([1, 1, 1, 0, 0, 0], 5, 0.8);
   const beside = segment([0, 0, 0, 1, 1, 1], 5, 0.7);
-  expect(surest([a, again, beside], 0.7)).toEqual([a, beside]);
-  expect(surest([a, again, beside], 0.75)).toEqual([a, again, beside]);
-  expect(surest([a, again, beside], 1)).toEqual([a, again, beside]);
-  expect(surest([], 0.7)).toEqual([]);
+  expect(suppressAcrossClusters([a, again, beside], 0.7)).toEqual([a, beside]);
+  expect(suppressAcrossClusters([a, again, beside], 0.75)).toEqual([a, again, beside]);
+  expect(suppressAcrossClusters([a, again, beside], 1)).toEqual([a, again, beside]);
+  expect(suppressAcrossClusters([], 0.7)).toEqual([]);
 });

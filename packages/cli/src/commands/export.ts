@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { writeFileAtomic } from '@u2seg/interchange';
-import { graphOfModel } from '../pipeline/exported-graph.ts';
-import { readModelInfo } from '../pipeline/model-file.ts';
-import { findModel } from '../pipeline/find-model.ts';
-import type { PipelineConfig } from '../pipeline/config.ts';
+import { graphOfModel } from '../pipeline/networks/exported-graph.ts';
+import { readModelInfo } from '../pipeline/networks/model-file.ts';
+import { findModel } from '../pipeline/networks/find-model.ts';
+import type { PipelineConfig } from '../pipeline/config/config.ts';
 import type { CommandContext } from './context.ts';
 
 interface ExportFlags {

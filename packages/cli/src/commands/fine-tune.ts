@@ -1,8 +1,8 @@
 import { U2SegError } from '@u2seg/core';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
-import type { PipelineConfig } from '../pipeline/config.ts';
-import { cocoTable, percent } from '../pipeline/metric-tables.ts';
+import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { cocoTable, percent } from '../pipeline/evaluate/metric-tables.ts';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 import { printTables } from './print-tables.ts';

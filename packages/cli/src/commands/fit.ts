@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { fitFolder } from '../pipeline/fit.ts';
 import type { FitResult } from '../pipeline/fit-result.ts';
-import type { StageName } from '../pipeline/stage-names.ts';
-import { metricTables } from '../pipeline/metric-tables.ts';
-import { parseShard } from '../pipeline/shards.ts';
+import type { StageName } from '../pipeline/run/stage-names.ts';
+import { metricTables } from '../pipeline/evaluate/metric-tables.ts';
+import { parseShard } from '../pipeline/run/partitions.ts';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 import { addPipelineOptions, configOf, wholeNumber, type PipelineFlags } from './pipeline-options.ts';

@@ -1,8 +1,8 @@
 /** Flags that every command running the pipeline has. */
 import { U2SegError } from '@u2seg/core';
 import { Option, type Command } from 'commander';
-import type { PipelineConfig } from '../pipeline/config.ts';
-import { loadConfig, type ConfigOverrides } from '../pipeline/load-config.ts';
+import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { loadConfig, type ConfigOverrides } from '../pipeline/config/load-config.ts';
 
 export interface PipelineFlags {
   readonly preset?: 'tiny' | 'paper';

@@ -12,7 +12,7 @@ import {
 import { readRecord, recordPath, withSystems } from '../experiments/experiment-record.ts';
 import { SystemRunner, type ExperimentJob } from '../experiments/run-systems.ts';
 import { smokeScenes } from '../experiments/smoke-variant.ts';
-import { nearestName } from '../pipeline/nearest-name.ts';
+import { nearestName } from '../pipeline/config/nearest-name.ts';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 

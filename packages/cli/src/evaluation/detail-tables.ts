@@ -10,7 +10,7 @@ import {
   type PanopticClassScore,
   type SemanticClassScore,
 } from '@u2seg/metrics';
-import { cocoTable, percent, type MetricTable } from '../pipeline/metric-tables.ts';
+import { cocoTable, percent, type MetricTable } from '../pipeline/evaluate/metric-tables.ts';
 import type { EvaluationOptions } from './evaluation.ts';
 
 const inPercent = 'Percent; - where the ground truth has none.';

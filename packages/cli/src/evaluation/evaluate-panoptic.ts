@@ -7,7 +7,7 @@ import {
   type PanopticDataset,
   type PanopticSegment,
 } from '@u2seg/metrics';
-import { percent, universalTable, type MetricTable } from '../pipeline/metric-tables.ts';
+import { percent, universalTable, type MetricTable } from '../pipeline/evaluate/metric-tables.ts';
 import { panopticClassTable, worstTable } from './detail-tables.ts';
 import {
   bytesOf,

@@ -13,7 +13,7 @@ import {
   type CocoGroundTruth,
   type CocoReport,
 } from '@u2seg/metrics';
-import { classAwareTable, cocoTable } from '../pipeline/metric-tables.ts';
+import { classAwareTable, cocoTable } from '../pipeline/evaluate/metric-tables.ts';
 import { instanceClassTable, instanceDetails } from './detail-tables.ts';
 import { bytesOf, matchingsOf, type Evaluation, type EvaluationOptions } from './evaluation.ts';
 

@@ -18,8 +18,8 @@ import {
   type ClassList,
   type SemanticReport,
 } from '@u2seg/metrics';
-import { nearestName } from '../pipeline/nearest-name.ts';
-import { percent, type MetricTable } from '../pipeline/metric-tables.ts';
+import { nearestName } from '../pipeline/config/nearest-name.ts';
+import { percent, type MetricTable } from '../pipeline/evaluate/metric-tables.ts';
 import { semanticClassTable, worstTable } from './detail-tables.ts';
 import { describeFitted, matchingsOf, unmatchedNote, type Evaluation, type EvaluationOptions } from './evaluation.ts';
 import { naming } from './naming.ts';

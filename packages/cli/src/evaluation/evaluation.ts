@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ioError } from '@u2seg/core';
 import type { ClusterMapping, MatchingProtocol } from '@u2seg/metrics';
-import type { MetricTable } from '../pipeline/metric-tables.ts';
+import type { MetricTable } from '../pipeline/evaluate/metric-tables.ts';
 
 /** How clusters are named; `classes` takes the labels for the classes they are. */
 export type EvaluationProtocol = MatchingProtocol | 'classes';

@@ -1,8 +1,8 @@
 /** The numbers of a run under the names that tables of experiments ask for. */
 import type { ClusteredInstanceResult, CocoStats, ProtocolResult } from '@u2seg/metrics';
 import type { AnnotatedScores } from '../fine-tuning/score-annotated.ts';
-import type { RunMetrics } from '../pipeline/evaluate-stage.ts';
-import type { SemanticScore } from '../pipeline/semantic-scores.ts';
+import type { RunMetrics } from '../pipeline/evaluate/evaluate-stage.ts';
+import type { SemanticScore } from '../pipeline/evaluate/semantic-scores.ts';
 
 const cocoNames = {
   AP: 'ap',

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { U2SegError } from '@u2seg/core';
 import type { ExperimentMetric } from './experiment-metrics.ts';
-import { nearestName } from '../pipeline/nearest-name.ts';
+import { nearestName } from '../pipeline/config/nearest-name.ts';
 
 /** A system of an experiment: settings over a preset, perhaps fine-tuned with labels afterwards. */
 export interface ListedSystem {

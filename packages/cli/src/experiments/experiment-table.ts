@@ -1,4 +1,4 @@
-import type { MetricTable } from '../pipeline/metric-tables.ts';
+import type { MetricTable } from '../pipeline/evaluate/metric-tables.ts';
 import { shownMetrics, trainingData, type ListedExperiment, type ListedMeasure } from './experiment-module.ts';
 import type { ExperimentRecord, MeasuredCell } from './experiment-record.ts';
 

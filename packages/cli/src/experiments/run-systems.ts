@@ -5,14 +5,14 @@ import { availableParallelism, cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
-import type { PipelineConfig } from '../pipeline/config.ts';
-import { sharedStageKeys } from '../pipeline/adopt-stages.ts';
+import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { sharedStageKeys } from '../pipeline/run/reuse-stages.ts';
 import { fitFolder } from '../pipeline/fit.ts';
-import type { StageName } from '../pipeline/stage-names.ts';
-import { loadConfig } from '../pipeline/load-config.ts';
-import { metricNumbers } from '../pipeline/metric-numbers.ts';
-import { scoreElsewhere } from '../pipeline/score-elsewhere.ts';
-import type { Reporter } from '../pipeline/reporter.ts';
+import type { StageName } from '../pipeline/run/stage-names.ts';
+import { loadConfig } from '../pipeline/config/load-config.ts';
+import { metricNumbers } from '../pipeline/evaluate/metric-numbers.ts';
+import { scoreSplit } from '../pipeline/score-split.ts';
+import type { Reporter } from '../pipeline/run/reporter.ts';
 import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
 import type { ListedExperiment, ListedSystem } from './experiment-module.ts';
 import type { ExperimentRecord, ExperimentVariant, MeasuredCell, MeasuredSystem } from './experiment-record.ts';
@@ -183,7 +183,7 @@ export class SystemRunner {
       const metrics =
         val === undefined
           ? result.metrics
-          : await scoreElsewhere({
+          : await scoreSplit({
               trained: result,
               config,
               photos: val,

@@ -1,8 +1,8 @@
 /** A system small enough to run in seconds on a few synthetic scenes: shows that it runs, and nothing else. */
 import { join } from 'node:path';
 import { writeSyntheticDataset } from '@u2seg/datasets';
-import type { PipelineConfig } from '../pipeline/config.ts';
-import { loadConfig } from '../pipeline/load-config.ts';
+import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { loadConfig } from '../pipeline/config/load-config.ts';
 
 /** Laid under the settings of every system. */
 const smokeBase: readonly string[] = [

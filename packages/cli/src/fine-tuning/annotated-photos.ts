@@ -10,7 +10,7 @@ import {
   type TrainingExample,
   type TrainingSet,
 } from '@u2seg/self-train';
-import { resizePhoto } from '../pipeline/resize-photo.ts';
+import { resizePhoto } from '../pipeline/photos/resize-photo.ts';
 
 /**
  * Opens COCO instances or panoptic JSON, whichever it is; panoptic PNGs lie in the folder named like the JSON beside it.

@@ -13,14 +13,14 @@ import {
   type AnnotatedClasses,
   type TrainPanopticOptions,
 } from '@u2seg/self-train';
-import type { PipelineConfig } from '../pipeline/config.ts';
-import { hashFile } from '../pipeline/hash.ts';
-import { findInitialWeights, initializeFrom } from '../pipeline/initial-weights.ts';
-import { writeModel } from '../pipeline/model-file.ts';
-import { codeVersion, machine } from '../pipeline/provenance.ts';
-import { lockRun } from '../pipeline/run-lock.ts';
-import { resizePhoto } from '../pipeline/resize-photo.ts';
-import type { Reporter } from '../pipeline/reporter.ts';
+import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { hashFile } from '../pipeline/run/hash.ts';
+import { findInitialWeights, initializeFrom } from '../pipeline/networks/initial-weights.ts';
+import { writeModel } from '../pipeline/networks/model-file.ts';
+import { codeVersion, machine } from '../pipeline/run/provenance.ts';
+import { lockRun } from '../pipeline/run/run-lock.ts';
+import { resizePhoto } from '../pipeline/photos/resize-photo.ts';
+import type { Reporter } from '../pipeline/run/reporter.ts';
 import { AnnotatedPhotos, classesOf, openAnnotated } from './annotated-photos.ts';
 import { scoreAnnotated, type AnnotatedScores } from './score-annotated.ts';
 

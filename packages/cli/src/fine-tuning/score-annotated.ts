@@ -11,7 +11,7 @@ import {
   type PanopticImage,
 } from '@u2seg/metrics';
 import { predictPanoptic, type AnnotatedClasses } from '@u2seg/self-train';
-import { resizePhoto } from '../pipeline/resize-photo.ts';
+import { resizePhoto } from '../pipeline/photos/resize-photo.ts';
 import { photoOf } from './annotated-photos.ts';
 
 /** Class-aware numbers of a supervised network, in [0, 1]. */

@@ -1,13 +1,13 @@
-import type { InstanceTables } from './cluster-stage.ts';
-import type { TrainedContours } from './contour-stage.ts';
-import type { RunMetrics } from './evaluate-stage.ts';
-import type { LabelTables } from './merge-stage.ts';
-import type { PhotoIndex } from './photo-index.ts';
-import type { PredictionTables } from './predict-stage.ts';
-import type { ProposalTables } from './propose-stage.ts';
-import type { SemanticTables } from './semantics-stage.ts';
-import type { StageName } from './stage-names.ts';
-import type { TrainedModel } from './train-stage.ts';
+import type { InstanceTables } from './cluster/cluster-stage.ts';
+import type { TrainedContours } from './contours/contour-stage.ts';
+import type { RunMetrics } from './evaluate/evaluate-stage.ts';
+import type { LabelTables } from './merge/merge-stage.ts';
+import type { PhotoIndex } from './photos/photo-index.ts';
+import type { PredictionTables } from './predict/predict-stage.ts';
+import type { ProposalTables } from './propose/propose-stage.ts';
+import type { SemanticTables } from './semantics/semantics-stage.ts';
+import type { StageName } from './run/stage-names.ts';
+import type { TrainedModel } from './train/train-stage.ts';
 
 /** What there is after the stages that ran; absent parts were not reached. */
 export interface FitResult {

@@ -1,28 +1,28 @@
 /** The main job: from a folder of photos to a trained segmenter, every stage resumable. */
 import { listPhotos, type PhotoListing } from '@u2seg/datasets';
-import { adoptStages } from './adopt-stages.ts';
-import { openGroundTruth } from './ground-truth.ts';
-import { clusterAll, type InstanceTables } from './cluster-stage.ts';
-import type { PipelineConfig } from './config.ts';
-import { trainContourStage, wantsContours } from './contour-stage.ts';
-import { exportLabels } from './export-labels.ts';
-import { findInitialWeights } from './initial-weights.ts';
-import { mergeAll } from './merge-stage.ts';
-import { indexPhotos, leftOut, type PhotoIndex } from './photo-index.ts';
-import { predictAll } from './predict-stage.ts';
-import { proposeAll } from './propose-stage.ts';
-import { writeRunReport } from './report-stage.ts';
-import { RunDirectory } from './run-directory.ts';
-import { openPredictionSources } from './prediction-sources.ts';
-import { scoreRun } from './score-run.ts';
-import { segmentAll } from './semantics-stage.ts';
-import type { Shard } from './shards.ts';
-import { StageTimes } from './stage-times.ts';
-import { runSummary, writeSummary } from './summary.ts';
-import { selfTrainModel, trainModel } from './train-stage.ts';
-import { runWarnings } from './warnings.ts';
-import type { Reporter } from './reporter.ts';
-import { stageNames, type StageName } from './stage-names.ts';
+import { reuseStages } from './run/reuse-stages.ts';
+import { openGroundTruth } from './evaluate/ground-truth.ts';
+import { clusterAll, type InstanceTables } from './cluster/cluster-stage.ts';
+import type { PipelineConfig } from './config/config.ts';
+import { trainContourStage, wantsContours } from './contours/contour-stage.ts';
+import { exportLabels } from './merge/export-labels.ts';
+import { findInitialWeights } from './networks/initial-weights.ts';
+import { mergeAll } from './merge/merge-stage.ts';
+import { indexPhotos, leftOut, type PhotoIndex } from './photos/photo-index.ts';
+import { predictAll } from './predict/predict-stage.ts';
+import { proposeAll } from './propose/propose-stage.ts';
+import { writeRunReport } from './report/report-stage.ts';
+import { RunDirectory } from './run/run-directory.ts';
+import { openPredictionSources } from './predict/prediction-sources.ts';
+import { scoreRun } from './evaluate/score-run.ts';
+import { segmentAll } from './semantics/semantics-stage.ts';
+import type { Shard } from './run/partitions.ts';
+import { StageTimes } from './run/stage-times.ts';
+import { runSummary, writeSummary } from './report/summary.ts';
+import { selfTrainModel, trainModel } from './train/train-stage.ts';
+import { runWarnings } from './report/warnings.ts';
+import type { Reporter } from './run/reporter.ts';
+import { stageNames, type StageName } from './run/stage-names.ts';
 import type { FitResult } from './fit-result.ts';
 
 export interface FitOptions {
@@ -58,7 +58,7 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
   const run = await RunDirectory.open(options.out, options.photos, config, options.shard);
   try {
     const times = await StageTimes.open(run, options.now);
-    const adopted = options.adopt === undefined ? [] : await adoptStages(run, options.adopt);
+    const adopted = options.adopt === undefined ? [] : await reuseStages(run, options.adopt);
     const result = await runStages(options, listing, run, times);
     result.adopted = adopted;
     await times.save();

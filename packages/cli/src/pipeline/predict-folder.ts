@@ -2,17 +2,17 @@
 import { stat } from 'node:fs/promises';
 import { listPhotos } from '@u2seg/datasets';
 import type { Precision } from '@u2seg/heads';
-import type { Reporter } from './reporter.ts';
-import type { PipelineConfig } from './config.ts';
-import { findContours } from './contour-stage.ts';
-import { exportLabels } from './export-labels.ts';
-import { readModelInfo } from './model-file.ts';
-import type { EngineChoice } from './inference-engine.ts';
-import { indexPhotos, leftOut } from './photo-index.ts';
-import { predictAll } from './predict-stage.ts';
-import { pipelinePresets } from './presets.ts';
-import { RunDirectory } from './run-directory.ts';
-import { findModel } from './find-model.ts';
+import type { Reporter } from './run/reporter.ts';
+import type { PipelineConfig } from './config/config.ts';
+import { findContours } from './contours/contour-stage.ts';
+import { exportLabels } from './merge/export-labels.ts';
+import { readModelInfo } from './networks/model-file.ts';
+import type { EngineChoice } from './predict/inference-engine.ts';
+import { indexPhotos, leftOut } from './photos/photo-index.ts';
+import { predictAll } from './predict/predict-stage.ts';
+import { pipelinePresets } from './config/presets.ts';
+import { RunDirectory } from './run/run-directory.ts';
+import { findModel } from './networks/find-model.ts';
 
 export interface PredictFolderOptions {
   readonly photos: string;

@@ -1,5 +1,5 @@
 import { duration, glance, Pace } from './reporter.ts';
-import type { Reporter } from '../pipeline/reporter.ts';
+import type { Reporter } from '../pipeline/run/reporter.ts';
 
 /** Seconds between two lines of one stage. */
 const interval = 10;

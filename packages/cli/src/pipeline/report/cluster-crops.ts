@@ -1,0 +1,105 @@
+/** Pictures that show what a cluster is about. */
+import { decodeMask, rleBbox, rleFromString, type RgbImage, type Rle } from '@u2seg/core';
+import type { PipelineConfig } from '../config/config.ts';
+import type { FitResult } from '../fit-result.ts';
+import { decodePhoto } from '../photos/photo-index.ts';
+import { photosPerPartition } from '../run/partitions.ts';
+
+/** A region wanted for a gallery, on a photo of the index. */
+interface Wanted {
+  readonly photo: number;
+  readonly cluster: number;
+  readonly rank: number;
+  readonly mask: Rle;
+}
+
+/** Per thing cluster, crops of the instances nearest to its centre, nearest first. */
+export async function instanceCrops(result: FitResult, config: PipelineConfig): Promise<RgbImage[][]> {
+  const { index, instances, proposals } = result;
+  const positions = new Map(index.photos.map(({ image_id: id }, i) => [id, i]));
+  const byPartition = new Map<number, { key: string; cluster: number; rank: number }[]>();
+  instances!.exemplars.forEach((list, cluster) =>
+    list.forEach(({ imageId, proposalId }, rank) => {
+      const p = Math.floor(positions.get(imageId)! / photosPerPartition);
+      const list = byPartition.get(p) ?? [];
+      list.push({ key: `${proposalId}/${imageId}`, cluster, rank });
+      byPartition.set(p, list);
+    }),
+  );
+  const wanted: Wanted[] = [];
+  for (const [p, list] of byPartition) {
+    const rows = new Map(
+      (await proposals!.proposals.read(p)).map((row) => [`${row.proposal_id}/${row.image_id}`, row]),
+    );
+    for (const { key, cluster, rank } of list) {
+      const row = rows.get(key)!;
+      wanted.push({
+        photo: positions.get(row.image_id)!,
+        cluster,
+        rank,
+        mask: rleFromString(row.mask_height, row.mask_width, row.mask_rle),
+      });
+    }
+  }
+  return cut(result, config, wanted, instances!.summary.k);
+}
+
+/** Per stuff cluster, crops of its largest regions, one a photo. */
+export async function stuffCrops(result: FitResult, config: PipelineConfig): Promise<RgbImage[][]> {
+  const { index, semantics } = result;
+  const positions = new Map(index.photos.map(({ image_id: id }, i) => [id, i]));
+  const best = Array.from(
+    { length: semantics!.summary.clusters },
+    () => [] as { photo: number; area: number; rle: Rle }[],
+  );
+  for await (const row of semantics!.semantics.rows(semantics!.partitions)) {
+    const list = best[row.cluster_id]!;
+    if (list.length === config.report.exemplars && list.at(-1)!.area >= row.area_px) continue;
+    list.push({
+      photo: positions.get(row.image_id)!,
+      area: row.area_px,
+      rle: rleFromString(row.mask_height, row.mask_width, row.mask_rle),
+    });
+    list.sort((a, b) => b.area - a.area || a.photo - b.photo);
+    list.length = Math.min(list.length, config.report.exemplars);
+  }
+  const wanted = best.flatMap((list, cluster) =>
+    list.map(({ photo, rle }, rank): Wanted => ({ photo, cluster, rank, mask: rle })),
+  );
+  return cut(result, config, wanted, best.length);
+}
+
+/** Decodes each photo once. */
+async function cut(
+  { index }: FitResult,
+  config: PipelineConfig,
+  wanted: readonly Wanted[],
+  clusters: number,
+): Promise<RgbImage[][]> {
+  const crops = Array.from({ length: clusters }, () => [] as RgbImage[]);
+  const sorted = [...wanted].sort((a, b) => a.photo - b.photo || a.cluster - b.cluster || a.rank - b.rank);
+  let decoded: { readonly photo: number; readonly image: RgbImage } | undefined;
+  for (const { photo, cluster, rank, mask } of sorted) {
+    if (decoded?.photo !== photo)
+      decoded = { photo, image: await decodePhoto(index.folder, index.photos[photo]!, config.photos) };
+    crops[cluster]![rank] = maskedCrop(decoded.image, mask);
+  }
+  return crops;
+}
+
+/** The mask's box with what lies outside the mask faded. */
+function maskedCrop(image: RgbImage, mask: Rle): RgbImage {
+  const [left, top, width, height] = rleBbox(mask);
+  const { data } = decodeMask(mask);
+  const out = new Uint8Array(height * width * 3);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const at = (top + y) * image.width + left + x;
+      for (let c = 0; c < 3; c += 1) {
+        const value = image.data[at * 3 + c]!;
+        out[(y * width + x) * 3 + c] = data[at] === 0 ? 170 + (value >> 2) : value;
+      }
+    }
+  }
+  return { data: out, height, width };
+}
