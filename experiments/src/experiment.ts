@@ -1,4 +1,4 @@
-import type { ExperimentMetric } from '@u2seg/cli';
+import type { ExperimentMetric } from '@u2seg/pipeline';
 
 /** Which of our numbers stands beside a published one. */
 export interface CellMeasure {

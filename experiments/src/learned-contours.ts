@@ -9,7 +9,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findContours, openContours, type ContourSource } from '@u2seg/cli';
+import { findContours, openContours, type ContourSource } from '@u2seg/pipeline/internal';
 import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { proposeObjects } from '@u2seg/maskcut';
 import { cutPhotos, HalvedScores, type HalvedNumbers } from './coco-mini-photos.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { loadConfig } from '@u2seg/cli';
+import { loadConfig } from '@u2seg/pipeline';
 import { experiments } from '@u2seg/experiments';
 
 it('names every experiment once and every published cell once', () => {

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { meanAndDeviation } from '../src/experiments/mean-and-deviation.ts';
+import { meanAndDeviation } from '@u2seg/pipeline/internal';
 import { u2seg } from './run-cli.ts';
 
 async function run(seed: number, ap: number | null, seconds?: number, more: object = {}): Promise<string> {

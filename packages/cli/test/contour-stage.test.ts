@@ -5,10 +5,14 @@ import { SeededRng, type RgbImage } from '@u2seg/core';
 import { encodePng, writeSyntheticDataset } from '@u2seg/datasets';
 import { ContourNetwork, loadTfBackend } from '@u2seg/heads';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readContourNetwork, writeContourNetwork } from '../src/pipeline/contours/contour-file.ts';
-import { openContours, wantsContours } from '../src/pipeline/contours/contour-stage.ts';
-import { pipelinePresets } from '../src/pipeline/config/presets.ts';
-import { openRegionSource } from '../src/pipeline/predict/region-source.ts';
+import {
+  openContours,
+  openRegionSource,
+  readContourNetwork,
+  wantsContours,
+  writeContourNetwork,
+} from '@u2seg/pipeline/internal';
+import { pipelinePresets } from '@u2seg/pipeline';
 import { u2seg } from './run-cli.ts';
 
 let root: string;

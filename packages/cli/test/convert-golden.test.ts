@@ -5,12 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeImage } from '@u2seg/datasets';
 import { loadStateDict, loadTfBackend, PanopticCascadeModel, parseDetectron2Config } from '@u2seg/heads';
-import { golden } from '@u2seg/testing';
+import { bytesOf, golden } from '@u2seg/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readModelInfo } from '../src/pipeline/networks/model-file.ts';
-import { readNetworkCheckpoint } from '../src/pipeline/networks/network-checkpoint.ts';
+import { readModelInfo, readNetworkCheckpoint } from '@u2seg/pipeline/internal';
 import { u2seg } from './run-main.ts';
-import { bytesOf } from './tensor-bytes.ts';
 
 interface FinalJson {
   readonly height: number;

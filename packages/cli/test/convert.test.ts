@@ -5,9 +5,9 @@ import { loadTfBackend, maskRcnnConfig, PanopticCascadeModel, stateDict, tinyCon
 import { readTorchCheckpoint, writeTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
 import { trainPreset } from '@u2seg/self-train';
 import { beforeAll, expect, it } from 'vitest';
-import { readModel, readModelInfo, writeModel } from '../src/pipeline/networks/model-file.ts';
+import { readModel, readModelInfo, writeModel } from '@u2seg/pipeline/internal';
 import { u2seg } from './run-main.ts';
-import { checkpointBytes } from './tensor-bytes.ts';
+import { checkpointBytes } from '@u2seg/testing';
 
 let folder: string;
 let own: string;

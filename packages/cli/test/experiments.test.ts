@@ -2,10 +2,15 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ListedExperiment } from '../src/experiments/experiment-module.ts';
-import { readRecord, withSystems, type ExperimentRecord } from '../src/experiments/experiment-record.ts';
-import { experimentTable } from '../src/experiments/experiment-table.ts';
-import { smokeSystem, tinySystem } from '../src/experiments/smoke-variant.ts';
+import {
+  experimentTable,
+  readRecord,
+  smokeSystem,
+  tinySystem,
+  withSystems,
+  type ListedExperiment,
+  type ExperimentRecord,
+} from '@u2seg/pipeline/internal';
 import { u2seg } from './run-cli.ts';
 
 const experiment: ListedExperiment = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeSyntheticDataset, type SyntheticDataset } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { FineTuneSummary } from '../src/fine-tuning/fine-tune.ts';
+import type { FineTuneSummary } from '@u2seg/pipeline';
 import { u2seg } from './run-main.ts';
 
 let root: string;

@@ -5,7 +5,7 @@ import { writeSyntheticDataset } from '@u2seg/datasets';
 import { loadTfBackend, PanopticCascadeModel, tinyConfig, u2segConfig } from '@u2seg/heads';
 import { readOnnxModel } from '@u2seg/interchange';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { writeModel } from '../src/pipeline/networks/model-file.ts';
+import { writeModel } from '@u2seg/pipeline/internal';
 import { u2seg } from './run-cli.ts';
 
 const hasRuntime = await import('onnxruntime-node').then(

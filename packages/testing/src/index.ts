@@ -1,3 +1,4 @@
 export { dataRoot, golden, GoldenFolder, goldenRoot, type GoldenTensor } from './goldens.ts';
 export type { Tolerance } from './matchers.ts';
 export { asOrdinaryUser, boundByPermissions, ordinaryUid } from './ordinary-user.ts';
+export { bytesOf, checkpointBytes, type TensorLike } from './tensor-bytes.ts';

@@ -20,7 +20,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core'],
   'self-train': ['core', 'interchange', 'heads'],
   viewer: ['core', 'interchange', 'datasets'],
-  cli: packages.filter((name) => !['cli', 'testing'].includes(name)),
+  pipeline: packages.filter((name) => !['pipeline', 'cli', 'testing'].includes(name)),
+  cli: ['core', 'interchange', 'datasets', 'backbone', 'heads', 'metrics', 'pipeline'],
   testing: ['core'],
 };
 

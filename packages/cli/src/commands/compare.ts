@@ -1,8 +1,6 @@
 import { U2SegError } from '@u2seg/core';
 import type { Command } from 'commander';
-import { meanAndDeviation } from '../experiments/mean-and-deviation.ts';
-import { readSummary } from '../experiments/run-summary.ts';
-import { differences } from '../pipeline/run/run-directory.ts';
+import { differences, meanAndDeviation, readSummary } from '@u2seg/pipeline/internal';
 import type { CommandContext } from './context.ts';
 import { printTables } from './print-tables.ts';
 

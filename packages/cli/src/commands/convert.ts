@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { convertWeights } from '../pipeline/networks/convert-weights.ts';
+import { convertWeights } from '@u2seg/pipeline/internal';
 import type { CommandContext } from './context.ts';
 
 export function registerConvert(program: Command, context: CommandContext): void {

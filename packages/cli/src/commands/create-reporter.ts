@@ -1,6 +1,6 @@
 import { jsonReporter } from '../progress/json-reporter.ts';
 import { lineReporter } from '../progress/line-reporter.ts';
-import type { Reporter } from '../pipeline/run/reporter.ts';
+import type { Reporter } from '@u2seg/pipeline';
 import { terminalReporter } from '../progress/terminal-reporter.ts';
 import type { CommandContext } from './context.ts';
 

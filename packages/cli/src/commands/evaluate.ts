@@ -3,10 +3,15 @@ import { U2SegError } from '@u2seg/core';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { writeFileAtomic } from '@u2seg/interchange';
 import { readClusterMapping, writeClusterMapping } from '@u2seg/metrics';
-import { evaluatePanoptic } from '../evaluation/evaluate-panoptic.ts';
-import { evaluateResults } from '../evaluation/evaluate-results.ts';
-import { evaluateSemantic, namedClasses } from '../evaluation/evaluate-semantic.ts';
-import { bytesOf, type Evaluation, type EvaluationOptions, type EvaluationProtocol } from '../evaluation/evaluation.ts';
+import {
+  evaluatePanoptic,
+  evaluateResults,
+  evaluateSemantic,
+  type Evaluation,
+  type EvaluationOptions,
+  type EvaluationProtocol,
+} from '@u2seg/pipeline';
+import { bytesOf, namedClasses } from '@u2seg/pipeline/internal';
 import type { CommandContext } from './context.ts';
 import { printTables } from './print-tables.ts';
 

@@ -1,10 +1,8 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { writeFileAtomic } from '@u2seg/interchange';
-import { graphOfModel } from '../pipeline/networks/exported-graph.ts';
-import { readModelInfo } from '../pipeline/networks/model-file.ts';
-import { findModel } from '../pipeline/networks/find-model.ts';
-import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { findModel, graphOfModel, readModelInfo } from '@u2seg/pipeline/internal';
+import type { PipelineConfig } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 
 interface ExportFlags {

@@ -1,8 +1,7 @@
 import { U2SegError } from '@u2seg/core';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
-import type { PipelineConfig } from '../pipeline/config/config.ts';
-import { cocoTable, percent } from '../pipeline/evaluate/metric-tables.ts';
+import { fineTuneFolder, type PipelineConfig } from '@u2seg/pipeline';
+import { cocoTable, percent } from '@u2seg/pipeline/internal';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 import { printTables } from './print-tables.ts';

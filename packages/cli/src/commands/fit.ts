@@ -1,9 +1,5 @@
 import type { Command } from 'commander';
-import { fitFolder } from '../pipeline/fit.ts';
-import type { FitResult } from '../pipeline/fit-result.ts';
-import type { StageName } from '../pipeline/run/stage-names.ts';
-import { metricTables } from '../pipeline/evaluate/metric-tables.ts';
-import { parseShard } from '../pipeline/run/partitions.ts';
+import { fitFolder, metricTables, parseShard, type FitResult, type StageName } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 import { addPipelineOptions, configOf, wholeNumber, type PipelineFlags } from './pipeline-options.ts';

@@ -1,5 +1,5 @@
 /** Tables for people in the formats papers and pages are written in. */
-import type { MetricTable } from '../pipeline/evaluate/metric-tables.ts';
+import type { MetricTable } from '@u2seg/pipeline';
 import { printTables } from './print-tables.ts';
 
 export type TableFormat = 'text' | 'markdown' | 'latex' | 'html';

@@ -1,8 +1,7 @@
 /** Flags that every command running the pipeline has. */
 import { U2SegError } from '@u2seg/core';
 import { Option, type Command } from 'commander';
-import type { PipelineConfig } from '../pipeline/config/config.ts';
-import { loadConfig, type ConfigOverrides } from '../pipeline/config/load-config.ts';
+import { loadConfig, type PipelineConfig, type ConfigOverrides } from '@u2seg/pipeline';
 
 export interface PipelineFlags {
   readonly preset?: 'tiny' | 'paper';

@@ -3,10 +3,8 @@ import { resolve } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import type { Precision } from '@u2seg/heads';
 import { Option, type Command } from 'commander';
-import { engineChoices, type EngineChoice } from '../pipeline/predict/inference-engine.ts';
-import { hashFile } from '../pipeline/run/hash.ts';
-import { predictFolder } from '../pipeline/predict-folder.ts';
-import type { PipelineConfig } from '../pipeline/config/config.ts';
+import { engineChoices, predictFolder, type EngineChoice, type PipelineConfig } from '@u2seg/pipeline';
+import { hashFile } from '@u2seg/pipeline/internal';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { MetricTable } from '../pipeline/evaluate/metric-tables.ts';
+import type { MetricTable } from '@u2seg/pipeline';
 
 /** Tables of numbers for a terminal, the protocol spelled out above each. */
 export function printTables(tables: readonly MetricTable[]): string {

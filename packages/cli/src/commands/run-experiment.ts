@@ -5,14 +5,16 @@ import { writeFileAtomic } from '@u2seg/interchange';
 import {
   loadExperiments,
   measuredData,
+  nearestName,
+  readRecord,
+  recordPath,
   selectExperiments,
+  smokeScenes,
   trainingData,
+  withSystems,
   type ListedExperiment,
-} from '../experiments/experiment-module.ts';
-import { readRecord, recordPath, withSystems } from '../experiments/experiment-record.ts';
-import { SystemRunner, type ExperimentJob } from '../experiments/run-systems.ts';
-import { smokeScenes } from '../experiments/smoke-variant.ts';
-import { nearestName } from '../pipeline/config/nearest-name.ts';
+} from '@u2seg/pipeline/internal';
+import { SystemRunner, type ExperimentJob } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 

@@ -1,8 +1,6 @@
 import { Option, type Command } from 'commander';
-import { loadExperiments, selectExperiments } from '../experiments/experiment-module.ts';
-import { readRecord } from '../experiments/experiment-record.ts';
-import { experimentTable } from '../experiments/experiment-table.ts';
-import type { MetricTable } from '../pipeline/evaluate/metric-tables.ts';
+import { experimentTable, loadExperiments, readRecord, selectExperiments } from '@u2seg/pipeline/internal';
+import type { MetricTable } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 import { formatTables, type TableFormat } from './format-tables.ts';
 

@@ -1,4 +1,4 @@
-import type { Reporter } from '../pipeline/run/reporter.ts';
+import type { Reporter } from '@u2seg/pipeline';
 
 /** One JSON object a line, for programs; every progress event, nothing left out. */
 export function jsonReporter(write: (line: string) => void): Reporter {

@@ -1,5 +1,5 @@
 import { duration, glance, Pace } from './reporter.ts';
-import type { Reporter } from '../pipeline/run/reporter.ts';
+import type { Reporter } from '@u2seg/pipeline';
 
 /** Seconds between two lines of one stage. */
 const interval = 10;

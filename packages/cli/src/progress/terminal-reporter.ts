@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import { duration, glance, Pace } from './reporter.ts';
-import type { Reporter } from '../pipeline/run/reporter.ts';
+import type { Reporter } from '@u2seg/pipeline';
 
 /** A bar with rate and time left for people at a terminal. */
 export function terminalReporter(stream: NodeJS.WriteStream, now: () => number): Reporter {
