@@ -1,299 +1,155 @@
 /** The main job: from a folder of photos to a trained segmenter, every stage resumable. */
-import { listPhotos, type PhotoListing } from '@u2seg/datasets';
-import { reuseStages } from './run/reuse-stages.ts';
-import { openGroundTruth } from './evaluate/ground-truth.ts';
-import { clusterAll, type InstanceTables } from './cluster/cluster-stage.ts';
-import type { PipelineConfig } from './config/config.ts';
-import { trainContourStage, wantsContours } from './contours/contour-stage.ts';
-import { exportLabels } from './merge/export-labels.ts';
-import { findInitialWeights } from './networks/initial-weights.ts';
-import { mergeAll } from './merge/merge-stage.ts';
-import { indexPhotos, leftOut, type PhotoIndex } from './photos/photo-index.ts';
-import { predictAll } from './predict/predict-stage.ts';
-import { proposeAll } from './propose/propose-stage.ts';
-import { writeRunReport } from './report/report-stage.ts';
-import { RunDirectory } from './run/run-directory.ts';
-import { openPredictionSources } from './predict/prediction-sources.ts';
-import { scoreRun } from './evaluate/score-run.ts';
-import { segmentAll } from './semantics/semantics-stage.ts';
-import type { Shard } from './run/partitions.ts';
-import { StageTimes } from './run/stage-times.ts';
-import { runSummary, writeSummary } from './report/summary.ts';
-import { selfTrainModel, trainModel } from './train/train-stage.ts';
-import { runWarnings } from './report/warnings.ts';
-import type { Reporter } from './run/reporter.ts';
-import { stageNames, type StageName } from './run/stage-names.ts';
+import { U2SegError } from '@u2seg/core';
+import { listPhotos } from '@u2seg/datasets';
+import { clusterStage } from './cluster/cluster-stage.ts';
+import { pipelineSchema, type PartialConfig, type PipelineConfig } from './config/config.ts';
+import { loadConfig } from './config/load-config.ts';
+import { contourStage } from './contours/contour-stage.ts';
+import { evaluateStage } from './evaluate/score-run.ts';
 import type { FitResult } from './fit-result.ts';
+import { mergeStage } from './merge/merge-stage.ts';
+import { imagesStage, stageContext } from './photos/index-photos.ts';
+import { predictStage } from './predict/predict-stage.ts';
+import { proposeStage } from './propose/propose-stage.ts';
+import { reportStage } from './report/report-stage.ts';
+import { runWarnings, warningsPart, writeSummary } from './report/summary.ts';
+import type { Shard } from './run/partitions.ts';
+import { reported, silentReporter, type Reporter } from './run/reporter.ts';
+import { reuseStages } from './run/reuse-stages.ts';
+import { RunDirectory } from './run/run-directory.ts';
+import { StageTimes } from './run/stage-times.ts';
+import { Results, type FitContext, type Part, type Stage } from './run/stage.ts';
+import { semanticsStage } from './semantics/semantics-stage.ts';
+import { stages as allStages } from './stages.ts';
+import { finalModel } from './train/train-stage.ts';
 
 export interface FitOptions {
   /** Folder of photos. */
   readonly photos: string;
-  /** Run folder, made where it is not there. */
+  /** Run folder, made where it is not there; a run that is there goes on. */
   readonly out: string;
-  readonly config: PipelineConfig;
-  /** COCO panoptic JSON; its PNG files beside it. */
+  /** Settings over the preset's; its `preset` is `tiny` unless told otherwise. */
+  readonly config?: PartialConfig;
+  /** COCO panoptic JSON of the photos, its PNG files in the folder of the same name beside it; for metrics only. */
   readonly gt?: string;
-  /** Last stage to run. */
-  readonly until?: StageName;
-  /** Other runs on the same photos, by the stage that may be taken over from them. */
-  readonly adopt?: ReadonlyMap<StageName, string>;
+  /** Name of the last stage to run; by default all run. */
+  readonly until?: string;
+  /** Run folders of other runs on the same photos, by the stage that may be taken over from them. */
+  readonly reuse?: ReadonlyMap<string, string>;
+  /** Only this part of the photos, as far as stages divide. */
   readonly shard?: Shard;
   /** Worker threads; by default one a core. */
   readonly workers?: number;
-  readonly reporter: Reporter;
-  readonly now: () => number;
+  /** Told how the run gets on; by default nobody is. */
+  readonly reporter?: Reporter;
+  /** Clock in milliseconds, for the times in the report. */
+  readonly now?: () => number;
+  /** The stages, with those of one's own; by default `stages`. */
+  readonly stages?: readonly Stage[];
 }
 
-type Progressing = { -readonly [K in keyof FitResult]: FitResult[K] };
-
 /**
- * Runs the pipeline up to a stage; what is done already is not done again.
+ * Runs the pipeline on a folder of photos; what is done already is not done again.
  *
- * @throws U2SegError as the stages do; what was finished stays, and the same call goes on from there
+ * 1. every photo is checked, and what would fail late (ground truth, starting weights) is opened;
+ * 2. the stages run in order, each from the tables of those before it, and store their tables in the run folder;
+ * 3. the summary and the report are written.
+ *
+ * @returns what every stage gave; the labels lie in `labels/` of the run folder, predictions in `predictions/`
+ * @throws U2SegError `wrong-usage` for a setting or stage there is not, `conflict` if the folder holds another run, and as the stages do;
+ *   what was finished stays, and the same call goes on from there
+ *
+ * @example
+ * ```ts
+ * const run = await fitFolder({ photos: 'photos', out: 'runs/photos', config: { clustering: { k: 20 } } });
+ * console.log(run.labels?.summary); // { photos: 128, things: 611, stuff: 903, emptyPhotos: 0 }
+ * ```
  */
 export async function fitFolder(options: FitOptions): Promise<FitResult> {
-  const { config, reporter } = options;
+  const { reporter = silentReporter, stages = allStages, gt, shard, workers, now = Date.now } = options;
+  const config = await wholeConfig(options.config);
+  const wanted = wantedStages(stages, config, options);
   // First, so that a misspelled folder of photos leaves no run behind.
   const listing = await listPhotos(options.photos, { recursive: config.photos.recursive });
-  const run = await RunDirectory.open(options.out, options.photos, config, options.shard);
+  const run = await RunDirectory.open(options.out, options.photos, config, shard);
   try {
-    const times = await StageTimes.open(run, options.now);
-    const adopted = options.adopt === undefined ? [] : await reuseStages(run, options.adopt);
-    const result = await runStages(options, listing, run, times);
-    result.adopted = adopted;
-    await times.save();
-    result.warnings = runWarnings(result);
-    for (const sentence of result.warnings) reporter.warn(sentence);
-    const last = options.until ?? 'report';
-    if (last !== 'report' && last !== 'evaluate') return result;
-    const summary = await runSummary(result, config);
-    result.summaryPath = await writeSummary(run, summary);
-    if (last === 'report') {
-      reporter.begin('report', 'Report');
-      result.reportPath = await writeRunReport(run, result, config, options.gt, times);
-      reporter.end('report', result.reportPath);
+    const times = await StageTimes.open(run, now);
+    const reused = options.reuse === undefined ? [] : await reuseStages(run, options.reuse);
+    const context: FitContext = {
+      run,
+      config,
+      reporter,
+      onProgress: reporter.progress,
+      photos: options.photos,
+      listing,
+      ...(gt === undefined ? {} : { gt }),
+      ...(shard === undefined ? {} : { shard }),
+      ...(workers === undefined ? {} : { workers }),
+      stages,
+      results: new Results(),
+      seconds: times.seconds,
+    };
+    const { results } = context;
+    const step = async (stage: Stage): Promise<void> => {
+      if (!stage.needs.every((part) => results.has(part))) return;
+      const work = (): Promise<unknown> => times.measure(stage.name, () => stage.run(context));
+      const value = await reported(reporter, stage, work, (made) => stage.describe(made));
+      if (value === undefined) return;
+      results.set(stage, value);
+      stage.remark?.(value, reporter);
+    };
+    for (const stage of wanted) {
+      if (stage !== reportStage) await step(stage);
+      // Before the hours of work, not after them.
+      if (stage === imagesStage) for (const later of wanted) await later.prepare?.(context);
     }
-    return result;
+    const warnings = runWarnings(context);
+    results.set(warningsPart, warnings);
+    for (const sentence of warnings) reporter.warn(sentence);
+    const summaryPath = wanted.includes(evaluateStage) ? await writeSummary(context) : undefined;
+    if (wanted.includes(reportStage)) await step(reportStage);
+    return fitResult(context, { reused, warnings, ...(summaryPath === undefined ? {} : { summaryPath }) });
   } finally {
     await run.close();
   }
 }
 
-async function runStages(
-  options: FitOptions,
-  listing: PhotoListing,
-  run: RunDirectory,
-  times: StageTimes,
-): Promise<Progressing> {
-  const { config, reporter } = options;
-  const last = stageNames.indexOf(options.until ?? 'report');
-  const wanted = (name: StageName): boolean => stageNames.indexOf(name) <= last;
-  const stage: RunStage = async (name, title, work, describe) => {
-    reporter.begin(name, title);
-    const value = await times.measure(name, work);
-    reporter.end(name, describe(value));
-    return value;
+/** A whole configuration as it is; some settings over their preset. */
+async function wholeConfig(config: PartialConfig = {}): Promise<PipelineConfig> {
+  const whole = pipelineSchema.safeParse(config);
+  return whole.success ? whole.data : loadConfig({ overrides: { ...config } });
+}
+
+/** The stages that run: up to the last one asked for, those the configuration has, for a shard those that divide. */
+function wantedStages(stages: readonly Stage[], config: PipelineConfig, { until, shard }: FitOptions): Stage[] {
+  const last = until === undefined ? stages.length - 1 : stages.findIndex(({ name }) => name === until);
+  if (last < 0) {
+    const names = stages.map(({ name }) => name).join(', ');
+    throw new U2SegError('wrong-usage', `fitFolder: until must be one of ${names}, got ${until}.`);
+  }
+  const reached = stages.slice(0, last + 1);
+  const end = shard === undefined ? reached.length : reached.findLastIndex(({ divides }) => divides === true) + 1;
+  return reached.slice(0, Math.max(1, end)).filter((stage) => stage.wanted?.(config) !== false);
+}
+
+function fitResult(context: FitContext, more: Pick<FitResult, 'reused' | 'warnings' | 'summaryPath'>): FitResult {
+  const { run, results } = context;
+  const optional = <K extends keyof FitResult>(key: K, value: FitResult[K] | undefined): Pick<FitResult, K> | object =>
+    value === undefined ? {} : { [key]: value };
+  const get = <T>(part: Part<T>): T | undefined => results.get(part);
+  return {
+    folder: run.folder,
+    index: stageContext(context).index,
+    ...optional('proposals', get(proposeStage)),
+    ...optional('instances', get(clusterStage)),
+    ...optional('semantics', get(semanticsStage)),
+    ...optional('labels', get(mergeStage)),
+    ...optional('trained', finalModel(results)),
+    ...optional('contours', get(contourStage)),
+    ...optional('predictions', get(predictStage)),
+    ...optional('metrics', get(evaluateStage)),
+    ...optional('reportPath', get(reportStage)),
+    results,
+    ...more,
   };
-  const { progress } = reporter;
-  const index = await stage(
-    'images',
-    'Photos',
-    () => indexPhotos(run, options.photos, listing, config, progress),
-    describePhotos,
-  );
-  const result: Progressing = { folder: run.folder, index, warnings: [] };
-  for (const one of index.skipped.slice(0, 10)) reporter.warn(leftOut(one));
-  if (index.skipped.length > 10)
-    reporter.warn(`${index.skipped.length - 10} more are left out; stages/images/skipped lists them all.`);
-  // Before the hours of work, not after them.
-  const truth =
-    options.gt === undefined ? undefined : await openGroundTruth(options.gt, index, config.evaluate.classes);
-  const { init, iterations } = config.train;
-  if (wanted('train') && iterations > 0 && init !== undefined && init !== 'random') await findInitialWeights(init);
-  if (!wanted('propose')) return result;
-  const { shard, workers } = options;
-  const proposals = await stage(
-    'propose',
-    'Features and proposals',
-    () =>
-      proposeAll(run, index, config, {
-        ...(shard === undefined ? {} : { shard }),
-        ...(workers === undefined ? {} : { workers }),
-        onProgress: progress,
-      }),
-    (value) =>
-      value === undefined
-        ? 'this shard is done; others are missing'
-        : `${value.counts.proposals} proposals on ${value.counts.photos} photos, ${value.backbone.name}`,
-  );
-  if (proposals === undefined) return result;
-  result.proposals = proposals;
-  if (shard !== undefined || !wanted('cluster')) return result;
-  const instances = await stage(
-    'cluster',
-    'Clusters of instances',
-    () => clusterAll(run, proposals, config, progress),
-    ({ summary }) => `${summary.instances} instances in ${summary.k} clusters`,
-  );
-  result.instances = instances;
-  if (!wanted('semantics')) return result;
-  const semantics = await stage(
-    'semantics',
-    'Semantic clusters',
-    () => segmentAll(run, index, proposals, config, progress),
-    ({ summary }) => `${summary.pixels.filter((n) => n > 0).length} of ${summary.clusters} clusters in use`,
-  );
-  result.semantics = semantics;
-  if (!wanted('merge')) return result;
-  const labels = await stage(
-    'merge',
-    'Panoptic pseudo-labels',
-    async () => {
-      const merged = await mergeAll(run, index, instances, semantics, config, progress);
-      await exportLabels(
-        run,
-        'labels',
-        index,
-        merged.inputsHash,
-        merged.segments,
-        merged.partitions,
-        { things: instances.summary.k, stuff: config.semantics.clusters },
-        progress,
-      );
-      return merged;
-    },
-    ({ summary }) => `${summary.things} things and ${summary.stuff} stuff segments, in ${run.path('labels')}`,
-  );
-  result.labels = labels;
-  if (!wanted('train')) return result;
-  // Without iterations there is no network: the labels are the result, as for STEGO or MaskCut alone.
-  if (config.train.iterations > 0) {
-    await trainAndPredict(options, run, result, { index, proposals, instances, semantics, labels }, stage, wanted);
-    if (!wanted('predict')) return result;
-  }
-  const { predictions } = result;
-  if (truth !== undefined && wanted('evaluate')) {
-    result.metrics = await stage(
-      'evaluate',
-      'Metrics',
-      () =>
-        scoreRun(
-          run,
-          {
-            index,
-            truth,
-            proposals,
-            instances,
-            semantics,
-            labels,
-            ...(predictions === undefined ? {} : { predictions }),
-            numThingClusters: instances.summary.k,
-          },
-          config,
-          progress,
-        ),
-      ({ groundTruth }) => `on ${groundTruth.photos} annotated photos`,
-    );
-  }
-  return result;
-}
-
-type RunStage = <T>(
-  name: StageName,
-  title: string,
-  work: () => Promise<T>,
-  describe: (value: T) => string,
-) => Promise<T>;
-
-/** Sixth to ninth stage. */
-async function trainAndPredict(
-  { config, reporter }: FitOptions,
-  run: RunDirectory,
-  result: Progressing,
-  {
-    index,
-    proposals,
-    instances,
-    semantics,
-    labels,
-  }: Pick<Required<FitResult>, 'index' | 'proposals' | 'instances' | 'semantics' | 'labels'>,
-  stage: RunStage,
-  wanted: (name: StageName) => boolean,
-): Promise<void> {
-  const { progress } = reporter;
-  const trained = await stage(
-    'train',
-    'Training',
-    () => trainModel(run, index, instances, labels, config, progress),
-    ({ curves }) => lossOf(curves[0]?.points),
-  );
-  result.trained = trained;
-  if (trained.start !== undefined && trained.start !== 'random weights') reporter.note(`started from ${trained.start}`);
-  if (!wanted('rounds')) return;
-  const final =
-    config.rounds.count === 0
-      ? trained
-      : await stage(
-          'rounds',
-          'Self-training',
-          () => selfTrainModel(run, index, instances, labels, trained, config, progress),
-          ({ rounds }) =>
-            rounds
-              .map(
-                ({ round, labelsBefore, labelsAfter }) =>
-                  `round ${round}: ${labelsBefore} labels became ${labelsAfter}`,
-              )
-              .join('; '),
-        );
-  result.trained = final;
-  if (!wanted('contours')) return;
-  const contours = wantsContours(config)
-    ? await stage(
-        'contours',
-        'Contours',
-        () => trainContourStage(run, index, proposals, config, progress),
-        (value) => (value === undefined ? 'no region to learn them from: colour alone' : lossOf(value.curve)),
-      )
-    : undefined;
-  if (contours !== undefined) result.contours = contours;
-  if (!wanted('predict')) return;
-  const predictions = await stage(
-    'predict',
-    'Predictions',
-    async () => {
-      const sources = await openPredictionSources(config, instances, semantics);
-      const model = { path: final.path, identity: final.inputsHash };
-      const using = { ...(sources === undefined ? {} : { sources }), ...(contours === undefined ? {} : { contours }) };
-      const found = await predictAll(run, 'predict', index, model, config, progress, using).finally(() =>
-        sources?.dispose(),
-      );
-      await exportLabels(
-        run,
-        'predictions',
-        index,
-        found.inputsHash,
-        found.segments,
-        found.partitions,
-        { things: thingClasses(instances), stuff: config.semantics.clusters },
-        progress,
-      );
-      return found;
-    },
-    ({ summary }) => `${summary.instances} instances, ${summary.segments} panoptic segments`,
-  );
-  result.predictions = predictions;
-}
-
-/** Classes of things in predictions: a network has at least one, on photos where nothing was found too. */
-function thingClasses({ summary }: InstanceTables): number {
-  return Math.max(1, summary.k);
-}
-
-function describePhotos({ photos, skipped }: PhotoIndex): string {
-  return `${photos.length} photos${skipped.length === 0 ? '' : `, ${skipped.length} left out`}`;
-}
-
-function lossOf(points: readonly { readonly total: number }[] | undefined): string {
-  if (points === undefined || points.length === 0) return 'no iterations';
-  return `${points.length} iterations, loss ${points[0]!.total.toFixed(3)} to ${points.at(-1)!.total.toFixed(3)}`;
 }

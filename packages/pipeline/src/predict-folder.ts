@@ -2,48 +2,70 @@
 import { stat } from 'node:fs/promises';
 import { listPhotos } from '@u2seg/datasets';
 import type { Precision } from '@u2seg/heads';
-import type { Reporter } from './run/reporter.ts';
 import type { PipelineConfig } from './config/config.ts';
+import { pipelinePresets } from './config/presets.ts';
 import { findContours } from './contours/contour-stage.ts';
 import { exportLabels } from './merge/export-labels.ts';
-import { readModelInfo } from './networks/model-file.ts';
-import type { EngineChoice } from './predict/inference-engine.ts';
-import { indexPhotos, leftOut } from './photos/photo-index.ts';
-import { predictAll } from './predict/predict-stage.ts';
-import { pipelinePresets } from './config/presets.ts';
-import { RunDirectory } from './run/run-directory.ts';
 import { findModel } from './networks/find-model.ts';
+import { readModelInfo } from './networks/model-file.ts';
+import { imagesStage, indexPhotos, leftOut } from './photos/index-photos.ts';
+import type { EngineChoice } from './predict/inference-engine.ts';
+import { predictAll, predictStage } from './predict/predict-stage.ts';
+import { hashFile } from './run/hash.ts';
+import { reported, silentReporter, type Reporter } from './run/reporter.ts';
+import { RunDirectory } from './run/run-directory.ts';
 
 export interface PredictFolderOptions {
+  /** Folder of photos. */
   readonly photos: string;
+  /** Where predictions go, made where it is not there. */
   readonly out: string;
   /** A model file, or a run that trained one. */
   readonly model: string;
-  readonly minScore: number;
+  /** Score from which an instance is written, in [0, 1]. */
+  readonly minScore?: number;
+  /** Score an instance needs to enter the panoptic map, in [0, 1]; by default the model's own. */
   readonly minPanopticScore?: number;
   /** Several sizes, the mirror image, a CRF and regions, as the tiny preset predicts; several times slower. */
   readonly augment?: boolean;
-  readonly backend: PipelineConfig['train']['backend'];
-  readonly engine: EngineChoice;
+  /** What TensorFlow.js runs on. */
+  readonly backend?: PipelineConfig['train']['backend'];
+  /** What runs the network; `auto` is onnxruntime where it loads. */
+  readonly engine?: EngineChoice;
   /** Default float32. */
   readonly precision?: Precision;
-  /** Hash of the model file: what the predictions belong to. */
-  readonly identity: (path: string) => Promise<string>;
-  readonly reporter: Reporter;
+  /** Told how it gets on; by default nobody is. */
+  readonly reporter?: Reporter;
 }
 
-/** @throws U2SegError as the stages do, `not-found` without a model */
-export async function predictFolder(
-  options: PredictFolderOptions,
-): Promise<{ readonly folder: string; readonly photos: number; readonly instances: number; readonly skipped: number }> {
-  const { reporter } = options;
+/** Score from which an instance is written unless told otherwise, as detectron2's test threshold. */
+export const defaultMinScore = 0.05;
+
+export interface PredictedFolder {
+  /** The labels: COCO panoptic JSON + PNG, COCO instances JSON, semantic PNG. */
+  readonly folder: string;
+  /** Photos predicted, and photos left out. */
+  readonly photos: number;
+  readonly skipped: number;
+  /** Instances in the table of predictions. */
+  readonly instances: number;
+}
+
+/**
+ * Predicts a folder of photos with a trained network; what is done already is not done again.
+ *
+ * @throws U2SegError `not-found` without a model, `conflict` if `out` holds something else, and as the stages do
+ * @example
+ * ```ts
+ * const { instances, folder } = await predictFolder({ photos: 'others', model: 'runs/photos', out: 'runs/others' });
+ * ```
+ */
+export async function predictFolder(options: PredictFolderOptions): Promise<PredictedFolder> {
+  const { reporter = silentReporter, augment = false, engine = 'auto', minScore = defaultMinScore } = options;
   const path = await findModel(options.model);
   const info = await readModelInfo(path);
-  const contours =
-    options.augment === true && (await stat(options.model)).isDirectory()
-      ? await findContours(options.model)
-      : undefined;
-  if (options.augment === true)
+  const contours = augment && (await stat(options.model)).isDirectory() ? await findContours(options.model) : undefined;
+  if (augment)
     reporter.note(
       contours === undefined
         ? 'Regions by colour alone: no contours beside the model.'
@@ -53,12 +75,12 @@ export async function predictFolder(
   const config: PipelineConfig = {
     ...base,
     photos: { ...base.photos, maxSide: 0 },
-    train: { ...base.train, backend: options.backend },
+    train: { ...base.train, backend: options.backend ?? 'auto' },
     predict: {
       ...base.predict,
-      ...(options.augment === true ? {} : { scales: [1], flip: false, crf: false, regions: 0 }),
+      ...(augment ? {} : { scales: [1], flip: false, crf: false, regions: 0 }),
       ...info.testSize,
-      minScore: options.minScore,
+      minScore,
       ...(options.precision === undefined ? {} : { precision: options.precision }),
       minPanopticScore: options.minPanopticScore ?? info.network.panoptic.minInstanceScore,
     },
@@ -66,39 +88,30 @@ export async function predictFolder(
   const listing = await listPhotos(options.photos, { recursive: config.photos.recursive });
   const run = await RunDirectory.open(options.out, options.photos, config);
   try {
-    reporter.begin('images', 'Photos');
-    const index = await indexPhotos(run, options.photos, listing, config, reporter.progress);
-    reporter.end('images', `${index.photos.length} photos, ${index.skipped.length} left out`);
+    const { progress: onProgress } = reporter;
+    const index = await reported(
+      reporter,
+      imagesStage,
+      () => indexPhotos({ run, config, onProgress }, { folder: options.photos, listing }),
+      ({ photos, skipped }) => `${photos.length} photos, ${skipped.length} left out`,
+    );
     for (const one of index.skipped) reporter.warn(leftOut(one));
-    reporter.begin('predict', 'Predictions');
-    const found = await predictAll(
-      run,
-      'predict',
-      index,
-      { path, identity: await options.identity(path) },
-      config,
-      reporter.progress,
-      {
-        engine: options.engine,
+    const context = { run, index, config, onProgress };
+    const work = async (): ReturnType<typeof predictAll> => {
+      const found = await predictAll(context, {
+        model: { path, identity: await hashFile(path) },
+        engine,
         ...(contours === undefined ? {} : { contours }),
         onEngine: (description) => reporter.note(`Engine: ${description}.`),
-      },
-    );
-    await exportLabels(
-      run,
-      'predictions',
-      index,
-      found.inputsHash,
-      found.segments,
-      found.partitions,
-      { things: info.things, stuff: info.stuff },
-      reporter.progress,
-    );
-    reporter.end('predict', `${found.summary.instances} instances, ${found.summary.segments} panoptic segments`);
+      });
+      await exportLabels(context, { name: 'predictions', from: found, things: info.things, stuff: info.stuff });
+      return found;
+    };
+    const { summary } = await reported(reporter, predictStage, work, (found) => predictStage.describe(found));
     return {
       folder: run.path('predictions'),
       photos: index.photos.length,
-      instances: found.summary.instances,
+      instances: summary.instances,
       skipped: index.skipped.length,
     };
   } finally {

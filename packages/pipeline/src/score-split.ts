@@ -2,24 +2,26 @@
 import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { listPhotos } from '@u2seg/datasets';
-import type { Reporter } from './run/reporter.ts';
-import { clusterAll } from './cluster/cluster-stage.ts';
+import { clusterAll, clusterStage, type InstanceTables } from './cluster/cluster-stage.ts';
+import { fixedClusters } from './cluster/fixed-clusters.ts';
 import type { PipelineConfig } from './config/config.ts';
 import type { RunMetrics } from './evaluate/evaluate-stage.ts';
-import type { FitResult } from './fit-result.ts';
 import { openGroundTruth } from './evaluate/ground-truth.ts';
-import { hashFile } from './run/hash.ts';
-import { fixedClusters } from './cluster/fixed-clusters.ts';
 import type { ProbePhotos } from './evaluate/linear-probe.ts';
+import { evaluateStage, scoreRun, type ScoredParts } from './evaluate/score-run.ts';
+import type { FitResult } from './fit-result.ts';
 import { mergeAll } from './merge/merge-stage.ts';
 import { readModelInfo } from './networks/model-file.ts';
-import { indexPhotos, type PhotoIndex } from './photos/photo-index.ts';
+import { imagesStage, indexPhotos } from './photos/index-photos.ts';
+import { predictAll, predictStage } from './predict/predict-stage.ts';
 import { openPredictionSources } from './predict/prediction-sources.ts';
-import { predictAll } from './predict/predict-stage.ts';
-import { proposeAll } from './propose/propose-stage.ts';
+import { proposeAll, proposeStage, type ProposalTables } from './propose/propose-stage.ts';
+import { hashFile } from './run/hash.ts';
+import { reported, silentReporter, type Reporter } from './run/reporter.ts';
 import { RunDirectory } from './run/run-directory.ts';
-import { scoreRun, type ScoredParts } from './evaluate/score-run.ts';
-import { segmentAll } from './semantics/semantics-stage.ts';
+import type { StageContext } from './run/stage-context.ts';
+import { inUse, segmentAll, semanticsStage, type SemanticTables } from './semantics/semantics-stage.ts';
+import { finalModel, type TrainedModel } from './train/train-stage.ts';
 
 export interface ScoreSplitOptions {
   /** The run that is finished. */
@@ -30,7 +32,8 @@ export interface ScoreSplitOptions {
   readonly gt: string;
   /** COCO panoptic JSON of the photos learned from, for the linear probe. */
   readonly labels?: string;
-  readonly reporter: Reporter;
+  /** Told how it gets on; by default nobody is. */
+  readonly reporter?: Reporter;
 }
 
 /**
@@ -41,80 +44,94 @@ export interface ScoreSplitOptions {
  * @throws U2SegError as the stages do; `wrong-usage` if a linear probe is wanted and there are no labels to train it on
  */
 export async function scoreSplit(options: ScoreSplitOptions): Promise<RunMetrics> {
-  const { trained, config, reporter, photos, gt } = options;
+  const { trained, config, reporter = silentReporter, photos, gt } = options;
   const listing = await listPhotos(photos, { recursive: config.photos.recursive });
   const probeOn = await probePhotos(options);
   const folder = join(trained.folder, 'elsewhere', (await hashFile(gt)).slice(0, 12));
   const run = await RunDirectory.open(folder, photos, config);
   try {
-    reporter.begin('images', 'Photos of the other split');
-    const index = await indexPhotos(run, photos, listing, config, reporter.progress);
-    reporter.end('images', `${index.photos.length} photos, ${index.skipped.length} left out`);
+    const { progress: onProgress } = reporter;
+    const index = await reported(
+      reporter,
+      { ...imagesStage, title: 'Photos of the other split' },
+      () => indexPhotos({ run, config, onProgress }, { folder: photos, listing }),
+      (found) => `${found.photos.length} photos, ${found.skipped.length} left out`,
+    );
     if (index.photos.length === 0) throw new U2SegError('not-found', `${photos}: holds no photo that can be read.`);
     const truth = await openGroundTruth(gt, index, config.evaluate.classes);
-    const drawn = await semanticMaps(run, index, options);
-    const parts =
-      trained.trained === undefined
-        ? await labelled(run, index, drawn!, options)
-        : await predicted(run, index, drawn, options);
-    reporter.begin('evaluate', 'Metrics');
-    const metrics = await scoreRun(run, { index, truth, ...drawn, ...parts }, config, reporter.progress, probeOn);
-    reporter.end('evaluate', `on ${metrics.groundTruth.photos} annotated photos`);
-    return metrics;
+    const split = { context: { run, index, config, onProgress }, trained, reporter };
+    const network = finalModel(trained.results);
+    const parts = network === undefined ? await labelled(split) : await predicted(split, network);
+    return await reported(
+      reporter,
+      evaluateStage,
+      () => scoreRun(split.context, { truth, ...parts, ...(probeOn === undefined ? {} : { probeOn }) }),
+      (metrics) => evaluateStage.describe(metrics),
+    );
   } finally {
     await run.close();
   }
 }
 
-type Drawn = Pick<Required<ScoredParts>, 'proposals' | 'semantics'>;
+/** Photos to score, and the run that scores them. */
+interface Split {
+  readonly context: StageContext;
+  readonly trained: FitResult;
+  readonly reporter: Reporter;
+}
 
-/** Features, proposals and maps of the photos; undefined where a network needs none of them. */
-async function semanticMaps(
-  run: RunDirectory,
-  index: PhotoIndex,
-  { trained, config, reporter }: ScoreSplitOptions,
-): Promise<Drawn | undefined> {
-  const { predict, semantics } = config;
-  if (trained.trained !== undefined && predict.stuff === 'network') return undefined;
-  reporter.begin('propose', 'Features and proposals');
-  const proposals = (await proposeAll(run, index, config, { onProgress: reporter.progress }))!;
-  reporter.end('propose', `${proposals.counts.proposals} proposals`);
-  reporter.begin('semantics', `Semantic clusters by the run’s ${semantics.method}`);
-  const maps = await segmentAll(run, index, proposals, config, reporter.progress, trained.semantics!.model);
-  reporter.end('semantics', `${maps.summary.pixels.filter((n) => n > 0).length} of ${maps.summary.clusters} in use`);
-  return { proposals, semantics: maps };
+type SplitParts = Omit<ScoredParts, 'truth'>;
+
+/** Features, proposals and maps of the photos, by what the run learned. */
+async function semanticMaps({
+  context,
+  trained: { results },
+  reporter,
+}: Split): Promise<{ readonly proposals: ProposalTables; readonly semantics: SemanticTables }> {
+  const propose = async (): Promise<ProposalTables> => {
+    const tables = await proposeAll(context);
+    if (tables === undefined) throw new U2SegError('conflict', `${context.run.folder}: is being filled by shards.`);
+    return tables;
+  };
+  const proposals = await reported(reporter, proposeStage, propose, (tables) => proposeStage.describe(tables));
+  const title = `Semantic clusters by the run’s ${context.config.semantics.method}`;
+  const semantics = await reported(
+    reporter,
+    { ...semanticsStage, title },
+    () => segmentAll(context, { proposals, trained: results.of(semanticsStage).model }),
+    (maps) => `${inUse(maps)} of ${maps.summary.clusters} in use`,
+  );
+  return { proposals, semantics };
 }
 
 /** Without a network: the clusters of the run on these photos' proposals. */
-async function labelled(
-  run: RunDirectory,
-  index: PhotoIndex,
-  { proposals, semantics }: Drawn,
-  { trained, config, reporter }: ScoreSplitOptions,
-): Promise<Omit<ScoredParts, 'index' | 'truth'>> {
-  const clusters = await fixedClusters(trained.instances!, config);
-  const instances = await clusterAll(run, proposals, config, reporter.progress, clusters);
-  const labels = await mergeAll(run, index, instances, semantics, config, reporter.progress);
-  return { instances, labels, numThingClusters: clusters.k };
+async function labelled(split: Split): Promise<SplitParts> {
+  const { context, trained } = split;
+  const { proposals, semantics } = await semanticMaps(split);
+  const fixed = await fixedClusters(trained.results.of(clusterStage), context.config);
+  const instances = await clusterAll(context, { proposals, fixed });
+  const labels = await mergeAll(context, { instances, semantics });
+  return { proposals, semantics, instances, labels, numThingClusters: fixed.k };
 }
 
-async function predicted(
-  run: RunDirectory,
-  index: PhotoIndex,
-  drawn: Drawn | undefined,
-  { trained, config, reporter }: ScoreSplitOptions,
-): Promise<Omit<ScoredParts, 'index' | 'truth'>> {
-  const { path } = trained.trained!;
+/** With a network: what it predicts, over the maps where the configuration takes stuff from them. */
+async function predicted(split: Split, { path }: TrainedModel): Promise<SplitParts> {
+  const { context, trained, reporter } = split;
+  const { config } = context;
+  const drawn = config.predict.stuff === 'network' ? undefined : await semanticMaps(split);
+  const instances: InstanceTables = trained.results.of(clusterStage);
   const { things } = await readModelInfo(path);
-  const sources = await openPredictionSources(config, trained.instances!, drawn?.semantics);
+  const sources = await openPredictionSources(config, instances, drawn?.semantics);
   try {
-    reporter.begin('predict', 'Predictions');
     const model = { path, identity: await hashFile(path) };
-    const using = sources === undefined ? {} : { sources };
-    const predictions = await predictAll(run, 'predict', index, model, config, reporter.progress, using);
-    reporter.end('predict', `${predictions.summary.instances} instances`);
+    const predictions = await reported(
+      reporter,
+      predictStage,
+      () => predictAll(context, { model, ...(sources === undefined ? {} : { sources }) }),
+      ({ summary }) => `${summary.instances} instances`,
+    );
     const byClusters = config.predict.classes === 'clusters';
-    return { predictions, numThingClusters: byClusters ? trained.instances!.summary.k : things };
+    return { ...drawn, predictions, numThingClusters: byClusters ? instances.summary.k : things };
   } finally {
     await sources?.dispose();
   }
@@ -122,7 +139,7 @@ async function predicted(
 
 /** The photos learned from, with their labels. */
 async function probePhotos({
-  trained: { index, proposals },
+  trained: { index, results },
   config,
   labels,
 }: ScoreSplitOptions): Promise<ProbePhotos | undefined> {
@@ -137,7 +154,7 @@ async function probePhotos({
   return {
     index,
     truth,
-    features: proposals!,
+    features: results.of(proposeStage),
     photos: truth.photos,
     name: `${truth.photos.length} photos of ${labels}`,
   };

@@ -11,6 +11,7 @@ import type { FitResult } from '../src/fit-result.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { RunDirectory } from '../src/run/run-directory.ts';
 import { scoreSplit } from '../src/score-split.ts';
+import { stages } from '../src/stages.ts';
 import type { Reporter } from '../src/run/reporter.ts';
 
 const silent: Reporter = {
@@ -100,18 +101,18 @@ describe('scoreElsewhere', () => {
   });
 });
 
-describe('adoptStages', () => {
+describe('reuseStages', () => {
   it('takes over what another run has finished, and gives the same result as doing it again', async () => {
     const first = await loadConfig({ set: small });
     const second = await loadConfig({ set: [...small, 'clustering.k=2'] });
-    const keys = sharedStageKeys(first);
+    const keys = sharedStageKeys(stages, first);
     expect(
-      [...sharedStageKeys(second)].filter(([stage, key]) => keys.get(stage) === key).map(([stage]) => stage),
+      [...sharedStageKeys(stages, second)].filter(([stage, key]) => keys.get(stage) === key).map(([stage]) => stage),
     ).toEqual(['images', 'propose', 'semantics']);
     const source = await fit('source', first, { gt: seen.panopticJson });
-    const adopt = new Map([...keys.keys()].map((stage) => [stage, source.folder] as const));
-    const shared = await fit('shared', second, { gt: seen.panopticJson, adopt });
-    expect(shared.adopted).toEqual(['images', 'propose', 'cluster', 'semantics']);
+    const reuse = new Map([...keys.keys()].map((stage) => [stage, source.folder] as const));
+    const shared = await fit('shared', second, { gt: seen.panopticJson, reuse });
+    expect(shared.reused).toEqual(['images', 'propose', 'cluster', 'semantics']);
     const alone = await fit('alone', second, { gt: seen.panopticJson });
     expect(await readFile(shared.summaryPath!, 'utf8')).toBe(await readFile(alone.summaryPath!, 'utf8'));
   });
@@ -120,7 +121,7 @@ describe('adoptStages', () => {
     const config = await loadConfig({ set: small });
     const empty = join(root, 'empty');
     await writeFile(join(root, 'note.txt'), '');
-    const run = await RunDirectory.open(join(root, 'adopting'), seen.imageFolder, config);
+    const run = await RunDirectory.open(join(root, 'reusing'), seen.imageFolder, config);
     expect(await reuseStages(run, new Map([['propose', empty]]))).toEqual([]);
     await run.close();
   });

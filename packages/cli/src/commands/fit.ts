@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { fitFolder, metricTables, parseShard, type FitResult, type StageName } from '@u2seg/pipeline';
+import { fitFolder, metricTables, parseShard, stages, type FitResult } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 import { addPipelineOptions, configOf, wholeNumber, type PipelineFlags } from './pipeline-options.ts';
@@ -11,17 +11,6 @@ export interface FitFlags extends PipelineFlags {
   readonly workers?: number;
   readonly shard?: string;
 }
-
-/** The stages people may stop at, as commands of their own. */
-const stageCommands: readonly (readonly [name: string, until: StageName, description: string])[] = [
-  ['propose', 'propose', 'stage 1-2: photos to features, class-agnostic proposals and their descriptors'],
-  ['cluster', 'cluster', 'stage 3: pseudo-classes of the instances'],
-  ['semantics', 'semantics', 'stage 4: semantic clusters of every pixel'],
-  ['pseudo-label', 'merge', 'stage 5: panoptic pseudo-labels, as Arrow tables and as COCO JSON + PNG'],
-  ['train', 'train', 'stage 6: train the network on the pseudo-labels'],
-  ['self-train', 'rounds', 'stage 7: self-training rounds'],
-  ['contours', 'contours', 'stage 8: train what finds the contours of regions at prediction'],
-];
 
 export function registerFit(program: Command, context: CommandContext): void {
   const fit = program
@@ -36,14 +25,15 @@ export function registerFit(program: Command, context: CommandContext): void {
   addPipelineOptions(fit).action(async (folder: string, flags: FitFlags) => {
     await runFit(folder, flags, context, 'report');
   });
-  for (const [name, until, description] of stageCommands) {
+  for (const [i, { name: until, command: own }] of stages.entries()) {
+    if (own === undefined) continue;
     const command = program
-      .command(name)
-      .description(`${description}; runs what is missing before it`)
+      .command(own.name)
+      .description(`stage ${i + 1} of ${stages.length}: ${own.description}; runs what is missing before it`)
       .argument('<folder>', 'folder of photos')
       .option('--out <folder>', 'run folder', 'runs/fit')
       .option('--workers <n>', 'worker threads for proposals', wholeNumber);
-    if (name === 'pseudo-label' || name === 'propose')
+    if (own.shard === true)
       command.option('--shard <i/n>', 'only every n-th part of the photos; run without it once all are done');
     addPipelineOptions(command).action(async (folder: string, flags: FitFlags) => {
       await runFit(folder, flags, context, until);
@@ -56,7 +46,7 @@ export async function runFit(
   folder: string,
   flags: FitFlags,
   context: CommandContext,
-  until: StageName,
+  until: string,
 ): Promise<FitResult> {
   const config = await configOf(flags);
   const result = await fitFolder({
@@ -65,7 +55,6 @@ export async function runFit(
     config,
     until,
     reporter: createReporter(context),
-    now: Date.now,
     ...(flags.gt === undefined ? {} : { gt: flags.gt }),
     ...(flags.workers === undefined || flags.workers === 0 ? {} : { workers: flags.workers }),
     ...(flags.shard === undefined ? {} : { shard: parseShard(flags.shard) }),

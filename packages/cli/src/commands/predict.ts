@@ -1,10 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import type { Precision } from '@u2seg/heads';
 import { Option, type Command } from 'commander';
-import { engineChoices, predictFolder, type EngineChoice, type PipelineConfig } from '@u2seg/pipeline';
-import { hashFile } from '@u2seg/pipeline/internal';
+import { defaultMinScore, engineChoices, predictFolder, type EngineChoice, type PipelineConfig } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 
@@ -26,7 +23,7 @@ export function registerPredict(program: Command, context: CommandContext): void
     .argument('<folder>', 'folder of photos')
     .requiredOption('--model <file>', 'model.safetensors of a run, or the run folder itself')
     .option('--out <folder>', 'where predictions go', 'runs/predict')
-    .option('--min-score <p>', 'lowest score of an instance that is written', share, 0.05)
+    .option('--min-score <p>', 'lowest score of an instance that is written', share, defaultMinScore)
     .option(
       '--min-panoptic-score <p>',
       'lowest score of an instance in the panoptic map; default the model’s own',
@@ -53,7 +50,6 @@ export function registerPredict(program: Command, context: CommandContext): void
         .default('auto'),
     )
     .action(async (folder: string, flags: PredictFlags) => {
-      await mkdir(resolve(flags.out), { recursive: true });
       const result = await predictFolder({
         photos: folder,
         out: flags.out,
@@ -64,7 +60,6 @@ export function registerPredict(program: Command, context: CommandContext): void
         engine: flags.engine,
         ...(flags.precision === undefined ? {} : { precision: flags.precision }),
         ...(flags.augment === undefined ? {} : { augment: flags.augment }),
-        identity: hashFile,
         reporter: createReporter(context),
       });
       if (context.json()) context.stdout(`${JSON.stringify({ event: 'result', ...result })}\n`);

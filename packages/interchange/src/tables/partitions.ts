@@ -61,6 +61,19 @@ export class PartitionedTable<Row> {
     return this.#manifest;
   }
 
+  /**
+   * Number of rows of a finished table, from its manifest.
+   *
+   * @throws U2SegError `not-found` if the table is not finished
+   */
+  async countRows(): Promise<number> {
+    const manifest = await this.manifest();
+    if (manifest === undefined) {
+      throw new U2SegError('not-found', `${this.folder}: table ${this.#table.name} is not finished.`);
+    }
+    return manifest.partitions.reduce((sum, { rows }) => sum + rows, 0);
+  }
+
   /** Indices of the partitions already there. */
   async present(): Promise<Set<number>> {
     const names = await readdir(this.folder).catch(() => [] as string[]);

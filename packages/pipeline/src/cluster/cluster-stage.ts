@@ -1,4 +1,4 @@
-/** Third stage: pseudo-classes of the instances. */
+/** Pseudo-classes of the instances. */
 import { clusterInstances, normalizeRows, type ClusterInstancesOptions } from '@u2seg/clustering';
 import { assertInteger, deriveSeed, U2SegError, type OnProgress } from '@u2seg/core';
 import {
@@ -16,9 +16,11 @@ import type { PipelineConfig } from '../config/config.ts';
 import { hashOf } from '../run/hash.ts';
 import { componentHashes, loadComponent } from '../run/component.ts';
 import { nearestClusters, type FixedClusters } from './nearest-clusters.ts';
-import type { ProposalTables } from '../propose/propose-stage.ts';
-import type { RunDirectory } from '../run/run-directory.ts';
-import { assertSoundClusters } from '../run/sound-labels.ts';
+import { proposeStage, type ProposalTables } from '../propose/propose-stage.ts';
+import { assertSoundClusters, clusterWarnings } from '../run/health.ts';
+import { runStage } from '../run/run-stage.ts';
+import type { StageContext } from '../run/stage-context.ts';
+import type { Stage } from '../run/stage.ts';
 import { clusterStreamed, joined } from './stream-clusters.ts';
 
 const summarySchema = z.object({
@@ -46,13 +48,52 @@ export type Cluster = (
   | Promise<{ readonly assignments: ArrayLike<number>; readonly k: number }>
   | { readonly assignments: ArrayLike<number>; readonly k: number };
 
+/** Clusters the instances. */
+export const clusterStage: Stage<InstanceTables> = {
+  name: 'cluster',
+  title: 'Clusters of instances',
+  needs: [proposeStage],
+  command: { name: 'cluster', description: 'pseudo-classes of the instances' },
+  run: (context) => clusterAll(context, { proposals: context.results.of(proposeStage) }),
+  describe: (tables) => `${tables?.summary.instances ?? 0} instances in ${tables?.summary.k ?? 0} clusters`,
+  reuse: { after: proposeStage, settings: ({ clustering, seed }) => [clustering, seed] },
+  reportLines: (results) => {
+    const { k, instances } = results.of(clusterStage).summary;
+    return [{ items: k, detail: `clusters of ${instances} instances` }];
+  },
+  summary: (results) => {
+    const tables = results.get(clusterStage);
+    if (tables === undefined) return undefined;
+    const { k, instances, warnings } = tables.summary;
+    return { k, instances, warnings };
+  },
+  warnings: (results) => {
+    const { counts, instances, warnings } = results.of(clusterStage).summary;
+    return [...warnings, ...clusterWarnings(counts, instances)];
+  },
+};
+
+/** Classes of things a network has for these clusters: at least one, on photos where nothing was found too. */
+export function thingClasses({ summary }: Pick<InstanceTables, 'summary'>): number {
+  return Math.max(1, summary.k);
+}
+
+/**
+ * Gives every proposal a cluster.
+ *
+ * @throws U2SegError `not-converged` when all instances fall into one of several clusters; `shape-mismatch` if a component gives
+ *   another number of assignments
+ */
 export async function clusterAll(
-  run: RunDirectory,
-  tables: ProposalTables,
-  config: PipelineConfig,
-  onProgress: OnProgress,
-  /** Clusters found elsewhere; the instances take the nearest, nothing is fitted. */
-  known?: FixedClusters,
+  { run, config, onProgress }: Omit<StageContext, 'index'>,
+  {
+    proposals: tables,
+    fixed,
+  }: {
+    readonly proposals: ProposalTables;
+    /** Clusters found elsewhere; the instances take the nearest, nothing is fitted. */
+    readonly fixed?: FixedClusters;
+  },
 ): Promise<InstanceTables> {
   const { clustering, seed } = config;
   const inputsHash = hashOf(
@@ -60,46 +101,40 @@ export async function clusterAll(
     clustering,
     seed,
     await componentHashes(clustering.component),
-    ...(known === undefined ? [] : [known.identity]),
+    ...(fixed === undefined ? [] : [fixed.identity]),
   );
   const { partitions, embeddingDim: dim } = tables;
   const instances = new PartitionedTable(run.path('stages', 'cluster', 'instances'), instancesTable(dim), inputsHash);
   const exemplarPath = run.path('stages', 'cluster', 'exemplars.json');
-  const done = await run.finished('cluster', inputsHash, summarySchema);
-  if (done !== undefined) {
-    return {
-      inputsHash,
-      partitions,
-      instances,
-      summary: done,
-      exemplars: (await readJsonFile(exemplarPath, exemplarSchema)) ?? [],
-    };
-  }
-  const total = tables.counts.proposals;
-  const result =
-    known === undefined
-      ? await cluster(tables, total, config, onProgress)
-      : await assignToCentroids(tables, total, known);
-  const means = new ClusterMeans(result.k, dim);
-  let at = 0;
-  for (let p = 0; p < partitions; p += 1) {
-    const rows = await tables.proposals.read(p);
-    const descriptors = (await tables.embeddings.read(p)).map(({ embedding }) => embedding);
-    const clusters = result.assignments.subarray(at, at + rows.length);
-    await instances.write(
-      p,
-      rows.map((row, i) => instanceRow(row, clusters[i]!, descriptors[i]!)),
-    );
-    means.add(normalizeRows(joined(descriptors, dim), rows.length, dim), clusters);
-    at += rows.length;
-  }
-  await instances.finish(partitions);
-  means.finish();
-  if (known === undefined && !config.proposals.acceptBroken) assertSoundClusters(means.counts);
-  const exemplars = await exemplarsOf(tables, result.assignments, means, config.report.exemplars);
-  await writeFileAtomic(exemplarPath, JSON.stringify(exemplars));
-  const summary = { k: result.k, instances: total, counts: means.counts, warnings: [...result.warnings] };
-  await run.finish('cluster', inputsHash, summary);
+  const work = async (): Promise<InstanceTables['summary']> => {
+    const total = tables.counts.proposals;
+    const found =
+      fixed === undefined
+        ? await cluster(tables, total, config, onProgress)
+        : await assignToCentroids(tables, total, fixed);
+    // The descriptors are read once more, a partition at a time, and again for the exemplars: they need not fit in memory.
+    const means = new ClusterMeans(found.k, dim);
+    let at = 0;
+    for (let p = 0; p < partitions; p += 1) {
+      const rows = await tables.proposals.read(p);
+      const descriptors = (await tables.embeddings.read(p)).map(({ embedding }) => embedding);
+      const clusters = found.assignments.subarray(at, at + rows.length);
+      await instances.write(
+        p,
+        rows.map((row, i) => instanceRow(row, clusters[i]!, descriptors[i]!)),
+      );
+      means.add(normalizeRows(joined(descriptors, dim), rows.length, dim), clusters);
+      at += rows.length;
+    }
+    await instances.finish(partitions);
+    means.finish();
+    if (fixed === undefined && !config.proposals.acceptBroken) assertSoundClusters(means.counts);
+    const exemplars = await exemplarsOf(tables, found.assignments, means, config.report.exemplars);
+    await writeFileAtomic(exemplarPath, JSON.stringify(exemplars));
+    return { k: found.k, instances: total, counts: means.counts, warnings: [...found.warnings] };
+  };
+  const summary = await runStage({ run }, { name: 'cluster', inputsHash, result: summarySchema, work });
+  const exemplars = (await readJsonFile(exemplarPath, exemplarSchema)) ?? [];
   return { inputsHash, partitions, instances, summary, exemplars };
 }
 
@@ -132,16 +167,16 @@ async function exemplarsOf(
 async function assignToCentroids(
   { embeddings, partitions }: ProposalTables,
   total: number,
-  known: FixedClusters,
+  fixed: FixedClusters,
 ): Promise<Clusters> {
   const assignments = new Int32Array(total);
   let at = 0;
   for (let p = 0; p < partitions; p += 1) {
     const descriptors = (await embeddings.read(p)).map(({ embedding }) => embedding);
-    assignments.set(nearestClusters(joined(descriptors, known.dim), known), at);
+    assignments.set(nearestClusters(joined(descriptors, fixed.dim), fixed), at);
     at += descriptors.length;
   }
-  return { assignments, k: known.k, warnings: [] };
+  return { assignments, k: fixed.k, warnings: [] };
 }
 
 interface Clusters {

@@ -215,3 +215,12 @@ export const pipelineSchema = z.strictObject({
 
 export type PipelineConfig = z.infer<typeof pipelineSchema>;
 export type PresetName = PipelineConfig['preset'];
+
+type Partially<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [Key in keyof T]?: Partially<T[Key]> }
+    : T;
+
+/** Some settings, to lay over others: a misspelled one does not compile. */
+export type PartialConfig = Partially<PipelineConfig>;

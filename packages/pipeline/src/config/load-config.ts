@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { explainIoError, U2SegError } from '@u2seg/core';
 import { z } from 'zod';
-import { pipelineSchema, type PipelineConfig, type PresetName } from './config.ts';
+import { pipelineSchema, type PartialConfig, type PipelineConfig, type PresetName } from './config.ts';
 import { nearestName } from './nearest-name.ts';
 import { pipelinePresets } from './presets.ts';
 
@@ -10,7 +10,9 @@ export type ConfigOverrides = { readonly [key: string]: unknown };
 
 export interface ConfigSources {
   readonly preset?: PresetName;
-  /** JSON file whose settings go over the preset's; its own `preset` is used where none is given here. */
+  /** Settings that go right over the preset's, in order. */
+  readonly base?: readonly PartialConfig[];
+  /** JSON file whose settings go over these; its own `preset` is used where none is given here. */
   readonly file?: string;
   /** `key.path=value` settings, in order; they go over the file's. */
   readonly set?: readonly string[];
@@ -25,6 +27,7 @@ export interface ConfigSources {
  */
 export async function loadConfig(sources: ConfigSources): Promise<PipelineConfig> {
   const layers: { name: string; values: ConfigOverrides }[] = [];
+  for (const values of sources.base ?? []) layers.push({ name: 'base', values: { ...values } });
   if (sources.file !== undefined) layers.push({ name: sources.file, values: await readConfigFile(sources.file) });
   for (const setting of sources.set ?? []) layers.push({ name: `--set ${setting}`, values: parseSetting(setting) });
   if (sources.overrides !== undefined) layers.push({ name: 'overrides', values: sources.overrides });

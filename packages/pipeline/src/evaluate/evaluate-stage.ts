@@ -22,7 +22,7 @@ import type {
 import type { PipelineConfig } from '../config/config.ts';
 import { byPhoto, paint, toProposal, toSemanticMap } from '../tables/mask-rows.ts';
 import type { GroundTruth, PhotoTruth } from './ground-truth.ts';
-import type { PhotoIndex } from '../photos/photo-index.ts';
+import type { PhotoIndex } from '../run/photo-index.ts';
 import { photosPerPartition } from '../run/partitions.ts';
 import { SemanticScorer, type SemanticScore } from './semantic-scores.ts';
 

@@ -5,7 +5,7 @@ import { ioError, mapOrdered, U2SegError, type Rle } from '@u2seg/core';
 import { masksOfIds, readImageHeader, readPanopticPng, type PanopticMap } from '@u2seg/datasets';
 import { readPanopticJson, type PanopticAnnotation, type PanopticCategory } from '@u2seg/metrics';
 import type { PipelineConfig } from '../config/config.ts';
-import type { PhotoIndex } from '../photos/photo-index.ts';
+import type { PhotoIndex } from '../run/photo-index.ts';
 import { scoredCategories, semanticClassesOf, type SemanticClasses } from './scored-classes.ts';
 import { hashFile } from '../run/hash.ts';
 

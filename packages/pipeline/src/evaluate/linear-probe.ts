@@ -1,8 +1,7 @@
 /** STEGO's linear evaluation on a run: a probe on its codes, trained with the labels of some photos, scored on others. */
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { deriveSeed, U2SegError, WorkerPool, type OnProgress } from '@u2seg/core';
-import { drawLabelled, interpolateNearest, labelSplitSeed, resizePillow } from '@u2seg/datasets';
+import { deriveSeed, U2SegError } from '@u2seg/core';
+import { drawLabelled, interpolateNearest, labelSplitSeed } from '@u2seg/datasets';
 import { loadTfBackend } from '@u2seg/heads';
 import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
 import { UnsupervisedSemantics } from '@u2seg/metrics';
@@ -14,15 +13,16 @@ import {
   type LinearProbeWeights,
   type StegoModel,
 } from '@u2seg/self-train';
-import type { PipelineConfig } from '../config/config.ts';
-import { FeatureStore } from '../semantics/feature-store.ts';
-import type { GroundTruth } from './ground-truth.ts';
-import { hashOf } from '../run/hash.ts';
-import { decodePhoto, type PhotoIndex } from '../photos/photo-index.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
 import type { ProposalTables } from '../propose/propose-stage.ts';
-import type { SemanticCrfJob } from '../semantics/semantic-crf-worker.ts';
-import { classMap, type SemanticScore } from './semantic-scores.ts';
+import { hashOf } from '../run/hash.ts';
+import type { PhotoIndex } from '../run/photo-index.ts';
+import type { StageContext } from '../run/stage-context.ts';
+import { openMapDrawer } from '../semantics/draw-map.ts';
+import { FeatureStore } from '../semantics/feature-store.ts';
 import type { SemanticModel } from '../semantics/semantics-stage.ts';
+import type { GroundTruth } from './ground-truth.ts';
+import { classMap, type SemanticScore } from './semantic-scores.ts';
 
 /** Photos with features and ground truth. */
 export interface ProbePhotos {
@@ -60,18 +60,25 @@ export function probeHalves(
   return { train: { ...all, photos: train, name }, val: { ...all, photos: val, name: 'the others' } };
 }
 
+type ProbeContext = Pick<StageContext, 'config' | 'onProgress'>;
+
+export interface LinearProbeParts {
+  /** Where the probe is kept. */
+  readonly file: string;
+  readonly stego: SemanticModel;
+  /** Photos it learns from, and photos it is scored on. */
+  readonly train: ProbePhotos;
+  readonly val: ProbePhotos;
+}
+
 /**
  * Trains the probe, or reads it from `file`, and scores it in the class list that is matched one to one.
  *
  * @throws U2SegError `wrong-usage` if the run has no STEGO model
  */
 export async function scoreLinearProbe(
-  file: string,
-  stego: SemanticModel,
-  train: ProbePhotos,
-  val: ProbePhotos,
-  config: PipelineConfig,
-  onProgress: OnProgress,
+  { config, onProgress }: ProbeContext,
+  { file, stego, train, val }: LinearProbeParts,
 ): Promise<SemanticScore> {
   const { semantics, seed } = config;
   if (semantics.method !== 'stego')
@@ -93,7 +100,7 @@ export async function scoreLinearProbe(
       }));
     await storeProbe(file, identity, probe);
     const evaluator = new UnsupervisedSemantics({ numClasses: list.classNames.length, matching: 'identity' });
-    await eachLabelled(model, probe, val, config, onProgress, async (photo, labels) => {
+    await eachLabelled({ config, onProgress }, { model, probe, photos: val }, async (photo, labels) => {
       evaluator.update(labels, classMap(await val.truth.load(photo), list));
     });
     const { miou, accuracy } = evaluator.compute();
@@ -145,52 +152,38 @@ async function positionsOf(store: FeatureStore): Promise<ReadonlyMap<string, num
 
 /** Class maps of photos at their own size; a photo without features has no class anywhere and is left out. */
 async function eachLabelled(
-  model: StegoModel,
-  probe: LinearProbeWeights,
-  { index, features, photos }: ProbePhotos,
-  { photos: decoding, semantics }: PipelineConfig,
-  onProgress: OnProgress,
+  { config: { photos: decoding, semantics }, onProgress }: ProbeContext,
+  {
+    model,
+    probe,
+    photos: { index, features, photos },
+  }: { readonly model: StegoModel; readonly probe: LinearProbeWeights; readonly photos: ProbePhotos },
   visit: (photo: number, labels: Int32Array) => Promise<void>,
 ): Promise<void> {
-  const { dim } = features.backbone;
-  const store = await FeatureStore.open(features.features, dim);
+  const store = await FeatureStore.open(features.features, features.backbone.dim);
   const positions = await positionsOf(store);
-  const crfs = semantics.crf
-    ? new WorkerPool<SemanticCrfJob, Uint8Array>(new URL('../semantics/semantic-crf-worker.ts', import.meta.url), {
-        size: availableParallelism(),
-      })
-    : undefined;
+  const drawer = openMapDrawer(semantics);
   try {
     for (const [done, photo] of photos.entries()) {
       const row = index.photos[photo]!;
       const position = positions.get(row.image_id);
-      const { height, width } = row;
-      if (position === undefined) await visit(photo, new Int32Array(height * width).fill(-1));
+      if (position === undefined) await visit(photo, new Int32Array(row.height * row.width).fill(-1));
       else {
-        const image = await decodePhoto(index.folder, row, decoding);
-        const scale = semantics.maxSide === 0 ? 1 : Math.min(1, semantics.maxSide / Math.max(height, width));
-        const [h, w] = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
-        const small = scale === 1 ? image : resizePillow(image, h, w, 'bilinear');
-        const found = await segmentLinear(model, probe, await store.read(position), {
-          height: h,
-          width: w,
-          image: small,
-          ...(crfs === undefined
-            ? {}
-            : {
-                crf: async (picture, logProbabilities, labels) =>
-                  crfs.run({ image: picture, logProbabilities, labels }, [logProbabilities.buffer as ArrayBuffer]),
-              }),
-        });
-        const labels = Int32Array.from(found);
-        const full =
-          scale === 1 ? labels : interpolateNearest(labels, { channels: 1, height: h, width: w }, height, width);
-        await visit(photo, full);
+        const codes = await store.read(position);
+        const map = await drawer.draw(await decodePhoto(index.folder, row, decoding), (image, crf) =>
+          segmentLinear(model, probe, codes, {
+            height: image.height,
+            width: image.width,
+            image,
+            ...(crf === undefined ? {} : { crf }),
+          }),
+        );
+        await visit(photo, map);
       }
       onProgress({ stage: 'linear probe', done: done + 1, total: photos.length, unit: 'photos' });
     }
   } finally {
-    await crfs?.close();
+    await drawer.close();
   }
 }
 

@@ -7,8 +7,8 @@ import { U2SegError } from '@u2seg/core';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { sharedStageKeys } from '../run/reuse-stages.ts';
+import { stages } from '../stages.ts';
 import { fitFolder } from '../fit.ts';
-import type { StageName } from '../run/stage-names.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { metricNumbers } from '../evaluate/metric-numbers.ts';
 import { scoreSplit } from '../score-split.ts';
@@ -162,9 +162,9 @@ export class SystemRunner {
     const run = join(out, `${variant}-${hash(identity, resolve(photos)).slice(0, 10)}`);
     reporter.note(`run ${this.#done.size + 1}: ${run}`);
     return this.#timed(run, async () => {
-      const keys = [...sharedStageKeys(config)];
-      const adopt = new Map(
-        keys.flatMap(([stage, key]): [StageName, string][] => {
+      const keys = [...sharedStageKeys(stages, config)];
+      const reuse = new Map(
+        keys.flatMap(([stage, key]): [string, string][] => {
           const folder = this.#stages.get(key);
           return folder === undefined || folder === run ? [] : [[stage, folder]];
         }),
@@ -173,7 +173,7 @@ export class SystemRunner {
         photos,
         out: run,
         config,
-        adopt,
+        reuse,
         ...(val === undefined ? { gt } : {}),
         reporter,
         now,
@@ -198,9 +198,9 @@ export class SystemRunner {
       // What was scored elsewhere, with the hash of its ground truth, is part of no run's own summary.
       const elsewhere = val === undefined || metrics === undefined ? {} : { metrics: metricNumbers(metrics) };
       const summary = own === null ? null : { ...own, ...elsewhere };
-      const { adopted = [] } = result;
+      const { reused } = result;
       const numbers = metrics === undefined ? {} : experimentMetrics(metrics);
-      return { summary, numbers, ...(adopted.length === 0 ? {} : { adopted: [...adopted] }) };
+      return { summary, numbers, ...(reused.length === 0 ? {} : { adopted: [...reused] }) };
     });
   }
 

@@ -3,25 +3,7 @@ import { join } from 'node:path';
 import { writeSyntheticDataset } from '@u2seg/datasets';
 import type { PipelineConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-
-/** Laid under the settings of every system. */
-const smokeBase: readonly string[] = [
-  'backbone.size=128',
-  'semantics.steps=20',
-  'semantics.maxGrid=16',
-  'train.shortestEdge=96',
-  'train.maxSize=128',
-  'train.checkpointEvery=4',
-  'contours.iterations=2',
-  'contours.batchSize=2',
-  'contours.size=64',
-  'rounds.count=0',
-  'rounds.iterations=2',
-  'predict.scales=[1]',
-  'predict.shortestEdge=96',
-  'predict.maxSize=128',
-  'report.maxPhotos=2',
-];
+import { stages } from '../stages.ts';
 
 /** Settings of full size, which a smoke run leaves out. */
 const fullSize = /^(?:backbone\.(?!component)|train\.iterations=[1-9]|semantics\.preset=)/u;
@@ -58,7 +40,7 @@ export async function tinySystem(settings: readonly string[]): Promise<SmokeSyst
 
 export async function smokeSystem(settings: readonly string[]): Promise<SmokeSystem> {
   const { set, replaced } = small(settings);
-  const config = await loadConfig({ preset: 'tiny', set: [...smokeBase, ...set] });
+  const config = await loadConfig({ preset: 'tiny', base: stages.flatMap(({ smoke }) => smoke ?? []), set });
   const { train, clustering, semantics, rounds } = config;
   const manyClusters = clustering.k > 8 && settings.some((setting) => setting.startsWith('clustering.k='));
   return {

@@ -1,11 +1,10 @@
 /** Panoptic segments of a run for the outside world: COCO panoptic JSON + PNG, COCO instances JSON, semantic PNG. */
 import { readFile, rm } from 'node:fs/promises';
-import type { OnProgress } from '@u2seg/core';
 import { openLabelWriter, type LabelCategory } from '@u2seg/datasets';
 import { writeFileAtomic, type PartitionedTable, type SegmentRow } from '@u2seg/interchange';
 import { clusterColor } from '@u2seg/viewer';
-import { photosOf, type PhotoIndex } from '../photos/photo-index.ts';
-import type { RunDirectory } from '../run/run-directory.ts';
+import { photosOf } from '../run/photo-index.ts';
+import type { StageContext } from '../run/stage-context.ts';
 import { byPhoto, paint } from '../tables/mask-rows.ts';
 
 /** Categories of clusters: things 1 to K, stuff K + 1 to K + S, in the report's colours. */
@@ -22,16 +21,24 @@ export function clusterCategories(things: number, stuff: number): LabelCategory[
   ];
 }
 
+export interface ExportLabelsOptions {
+  /** Folder inside the run. */
+  readonly name: string;
+  /** Segments of the run's photos, and the hash of what they are made from. */
+  readonly from: {
+    readonly inputsHash: string;
+    readonly partitions: number;
+    readonly segments: PartitionedTable<SegmentRow>;
+  };
+  /** Clusters of things and of stuff. */
+  readonly things: number;
+  readonly stuff: number;
+}
+
 /** Writes `<run>/<name>/`; what is there already for the same segments is left as it is. */
 export async function exportLabels(
-  run: RunDirectory,
-  name: string,
-  index: PhotoIndex,
-  inputsHash: string,
-  segments: PartitionedTable<SegmentRow>,
-  partitions: number,
-  clusters: { readonly things: number; readonly stuff: number },
-  onProgress: OnProgress,
+  { run, index, onProgress }: Omit<StageContext, 'config'>,
+  { name, from: { inputsHash, partitions, segments }, things, stuff }: ExportLabelsOptions,
 ): Promise<void> {
   const folder = run.path(name);
   const stamp = run.path('stages', `${name}.made-from`);
@@ -40,7 +47,7 @@ export async function exportLabels(
   await rm(folder, { recursive: true, force: true });
   const writer = await openLabelWriter({
     folder,
-    categories: clusterCategories(clusters.things, clusters.stuff),
+    categories: clusterCategories(things, stuff),
     info: { description: `u2seg ${name}: clusters found without labels`, version: '1' },
   });
   try {
@@ -56,7 +63,7 @@ export async function exportLabels(
             ids: paint(rows, height * width),
             segments: rows.map((row) => ({
               id: row.segment_id,
-              categoryId: row.is_thing ? row.cluster_id + 1 : clusters.things + row.cluster_id + 1,
+              categoryId: row.is_thing ? row.cluster_id + 1 : things + row.cluster_id + 1,
               isThing: row.is_thing,
               score: row.score,
             })),

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { readJsonFile } from '@u2seg/interchange';
 import { z } from 'zod';
+import { stageFolder } from '../run/run-stage.ts';
+import { modelPath } from './model-file.ts';
 
 /** The model of a run is the one of its last training. */
 export async function findModel(path: string): Promise<string> {
@@ -11,7 +13,7 @@ export async function findModel(path: string): Promise<string> {
   if (info.isFile()) return path;
   for (const stage of ['rounds', 'train']) {
     const record = await readJsonFile(join(path, 'stages', stage, 'stage.json'), z.object({ inputsHash: z.string() }));
-    if (record !== undefined) return join(path, 'stages', stage, record.inputsHash.slice(0, 12), 'model.safetensors');
+    if (record !== undefined) return modelPath(stageFolder(path, stage, record.inputsHash));
   }
   throw new U2SegError('not-found', `${path}: wanted a run whose training is finished (u2seg fit), found none.`);
 }

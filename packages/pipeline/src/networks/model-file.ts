@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { loadStateDict, PanopticCascadeModel, type DetectorConfig } from '@u2seg/heads';
 import type { NamedTensor } from '@u2seg/interchange';
 import { readNetworkFile, writeNetworkFile, type NetworkFormat } from './network-file.ts';
@@ -19,6 +20,11 @@ export interface ModelInfo {
   readonly testSize: { readonly shortestEdge: number; readonly maxSize: number };
   /** What it was trained on, for reports: hash of the labels. */
   readonly trainedOn: string;
+}
+
+/** Where a stage that trains a network puts it. */
+export function modelPath(folder: string): string {
+  return join(folder, 'model.safetensors');
 }
 
 /** Writes weights under detectron2's names, with everything `u2seg predict` needs in the metadata. */

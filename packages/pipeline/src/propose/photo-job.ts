@@ -3,9 +3,9 @@ import type { PipelineConfig } from '../config/config.ts';
 import { cropDescriptors, maskMeans } from './embed-instances.ts';
 import { poolFeatures } from './pool-features.ts';
 import { loadComponent } from '../run/component.ts';
-import { decodePhoto } from '../photos/photo-index.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
 import { proposeOnPhoto } from './propose-on-photo.ts';
-import { networkImage } from './network-image.ts';
+import { networkImage, networkSide } from './network-image.ts';
 
 /** What a worker is started with. */
 export interface PhotoWorkerData {
@@ -49,7 +49,7 @@ export async function labelPhoto(
     return { proposals, embeddings: maskMeans(features, proposals), features: pooled };
   }
   if (backbone === undefined) return { proposals, features: pooled };
-  const size = Math.round(config.backbone.size / backbone.info.patchSize) * backbone.info.patchSize;
+  const size = networkSide(config.backbone, backbone.info.patchSize);
   return { proposals, embeddings: await cropDescriptors(image, proposals, backbone, size), features: pooled };
 }
 

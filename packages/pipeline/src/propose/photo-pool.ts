@@ -2,8 +2,8 @@ import { U2SegError, WorkerPool, type Backbone } from '@u2seg/core';
 import { cropDescriptors } from './embed-instances.ts';
 import { runsInWorkers } from './open-backbone.ts';
 import type { LabelledPhoto, PhotoJob, PhotoWorkerData, WarmUpJob } from './photo-job.ts';
-import { networkImage } from './network-image.ts';
-import { decodePhoto } from '../photos/photo-index.ts';
+import { networkImage, networkSide } from './network-image.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
 
 /** One worker thread, and what it does before its first photo. */
 interface PhotoWorker {
@@ -45,7 +45,7 @@ export class PhotoPool {
     const job = { path, ...(image === undefined ? {} : { image }), ...(features === undefined ? {} : { features }) };
     const labelled = await this.#onWorker(job);
     if (labelled.embeddings !== undefined) return { ...labelled, embeddings: labelled.embeddings };
-    const size = Math.round(config.backbone.size / this.#backbone.info.patchSize) * this.#backbone.info.patchSize;
+    const size = networkSide(config.backbone, this.#backbone.info.patchSize);
     const embeddings = await this.#inTurn(() => cropDescriptors(image!, labelled.proposals, this.#backbone, size));
     return { ...labelled, embeddings };
   }

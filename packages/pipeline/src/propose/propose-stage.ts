@@ -1,6 +1,6 @@
-/** Second stage: dense features, class-agnostic proposals and their descriptors, photo by photo. */
+/** Dense features, class-agnostic proposals and their descriptors, photo by photo. */
 import { availableParallelism } from 'node:os';
-import { mapOrdered, U2SegError, type BackboneInfo, type OnProgress } from '@u2seg/core';
+import { mapOrdered, U2SegError, type BackboneInfo } from '@u2seg/core';
 import {
   embeddingsTable,
   featuresTable,
@@ -14,14 +14,22 @@ import {
   type SkippedRow,
 } from '@u2seg/interchange';
 import { z } from 'zod';
-import type { PipelineConfig } from '../config/config.ts';
 import { hashOf } from '../run/hash.ts';
 import { openBackbone } from './open-backbone.ts';
-import type { PhotoIndex } from '../photos/photo-index.ts';
+import { imagesStage, stageContext } from '../photos/index-photos.ts';
 import { PhotoPool } from './photo-pool.ts';
-import type { RunDirectory } from '../run/run-directory.ts';
+import {
+  assertHopefulProposals,
+  assertSoundProposals,
+  healthLimits,
+  proposalWarnings,
+  type ProposalTally,
+} from '../run/health.ts';
 import { photosPerPartition, type Shard } from '../run/partitions.ts';
-import { assertHopefulProposals, assertSoundProposals, type ProposalTally } from '../run/sound-labels.ts';
+import { numPartitions, photosOf } from '../run/photo-index.ts';
+import { fillPartitions, runStage } from '../run/run-stage.ts';
+import type { StageContext } from '../run/stage-context.ts';
+import type { Stage } from '../run/stage.ts';
 import { componentHashes } from '../run/component.ts';
 import { featureRow, maskColumns } from '../tables/mask-rows.ts';
 
@@ -49,18 +57,59 @@ const countsSchema = z.object({
 });
 export type ProposalCounts = z.infer<typeof countsSchema>;
 
+/** Runs the backbone and finds proposals. */
+export const proposeStage: Stage<ProposalTables> = {
+  name: 'propose',
+  title: 'Features and proposals',
+  needs: [imagesStage],
+  command: {
+    name: 'propose',
+    description: 'photos to features, class-agnostic proposals and their descriptors',
+    shard: true,
+  },
+  divides: true,
+  run: (context) => {
+    const { shard, workers } = context;
+    return proposeAll(stageContext(context), {
+      ...(shard === undefined ? {} : { shard }),
+      ...(workers === undefined ? {} : { workers }),
+    });
+  },
+  describe: (tables) =>
+    tables === undefined
+      ? 'this shard is done; others are missing'
+      : `${tables.counts.proposals} proposals on ${tables.counts.photos} photos, ${tables.backbone.name}`,
+  reuse: {
+    after: imagesStage,
+    settings: ({ backbone, proposals, semantics }) => [backbone, proposals, semantics.maxGrid],
+  },
+  reportLines: (results) => {
+    const { counts } = results.of(proposeStage);
+    return [{ items: counts.proposals, detail: `proposals; ${counts.photosWithoutProposals} photos have none` }];
+  },
+  summary: (results) => results.get(proposeStage)?.counts,
+  warnings: (results) => proposalWarnings(results.of(proposeStage).counts),
+  smoke: { backbone: { size: 128 }, semantics: { maxGrid: 16 } },
+};
+
+export interface ProposeAllOptions {
+  /** Only this part of the photos. */
+  readonly shard?: Shard;
+  /** Worker threads; by default one a core. */
+  readonly workers?: number;
+}
+
 /**
  * Runs backbone and proposals over all photos, or over one shard of them.
  *
  * @returns undefined after a shard, when other shards are still missing
- * @throws U2SegError `not-converged` when the proposals are evidently broken (see sound-labels.ts) and not accepted as such
+ * @throws U2SegError `not-converged` when the proposals are evidently broken (see health.ts) and not accepted as such
  */
 export async function proposeAll(
-  run: RunDirectory,
-  index: PhotoIndex,
-  config: PipelineConfig,
-  options: { readonly workers?: number; readonly shard?: Shard; readonly onProgress: OnProgress },
+  context: StageContext,
+  { shard, workers = availableParallelism() }: ProposeAllOptions = {},
 ): Promise<ProposalTables | undefined> {
+  const { run, index, config } = context;
   const backbone = await openBackbone(config.backbone);
   try {
     const { info } = backbone;
@@ -82,7 +131,7 @@ export async function proposeAll(
         `backbone ${info.name} has no global descriptor; set backbone.embedding to mask-mean.`,
       );
     }
-    const partitions = Math.ceil(index.photos.length / photosPerPartition);
+    const partitions = numPartitions(index);
     const tables = {
       inputsHash,
       partitions,
@@ -93,50 +142,58 @@ export async function proposeAll(
       embeddings: new PartitionedTable(at('embeddings'), embeddingsTable(embeddingDim), inputsHash),
       skipped: new PartitionedTable(at('skipped'), skippedTable, inputsHash),
     };
-    const done = await run.finished('propose', inputsHash, countsSchema);
-    if (done !== undefined) return { ...tables, counts: done };
-    // Written last, so where it is, the others are.
-    const present = await tables.proposals.present();
-    const { shard } = options;
-    const mine = Array.from({ length: partitions }, (_, p) => p).filter(
-      (p) => shard === undefined || p % shard.count === shard.index,
-    );
-    const missing = mine.filter((p) => !present.has(p));
-    if (missing.length > 0) {
-      const workers = options.workers ?? availableParallelism();
-      const pool = new PhotoPool(
-        workers,
-        {
-          folder: index.folder,
-          config: {
-            photos: config.photos,
-            backbone: config.backbone,
-            proposals: config.proposals,
-            semantics: config.semantics,
+    const { features, embeddings, skipped, proposals } = tables;
+    const toFill = {
+      tables: [features, embeddings, skipped, proposals],
+      partitions,
+      ...(shard === undefined ? {} : { shard }),
+    };
+    const work = async (): Promise<ProposalCounts | undefined> => {
+      const whole = await fillPartitions(toFill, async (missing, others) => {
+        const pool = new PhotoPool(
+          workers,
+          {
+            folder: index.folder,
+            config: {
+              photos: config.photos,
+              backbone: config.backbone,
+              proposals: config.proposals,
+              semantics: config.semantics,
+            },
           },
-        },
-        backbone,
-      );
-      try {
+          backbone,
+        );
         const check = (tally: ProposalTally): void => {
           if (!acceptBroken) assertHopefulProposals(tally, by);
         };
-        await fill(tables, index, missing, mine.length, pool, workers, check, options.onProgress);
-      } finally {
-        await pool.close();
-      }
-    }
-    const all = await tables.proposals.present();
-    if (all.size < partitions) return undefined;
-    for (const table of [tables.features, tables.embeddings, tables.skipped, tables.proposals])
-      await table.finish(partitions);
-    const counts = await countProposals(tables);
-    if (!acceptBroken) assertSoundProposals(counts, by);
-    await run.finish('propose', inputsHash, counts);
-    return { ...tables, counts };
+        try {
+          await fill(context, tables, { missing, others, pool, inFlight: workers + 2, check });
+        } finally {
+          await pool.close();
+        }
+      });
+      if (!whole) return undefined;
+      const counts = await countProposals(tables);
+      if (!acceptBroken) assertSoundProposals(counts, by);
+      return counts;
+    };
+    const counts = await runStage(context, { name: 'propose', inputsHash, result: countsSchema, work });
+    return counts === undefined ? undefined : { ...tables, counts };
   } finally {
     await backbone.dispose();
   }
+}
+
+interface FillOptions {
+  /** Partitions to write, ascending. */
+  readonly missing: readonly number[];
+  /** Partitions of this call that are there already. */
+  readonly others: number;
+  readonly pool: PhotoPool;
+  /** Photos under way at once. */
+  readonly inFlight: number;
+  /** Stops a run without hope. */
+  readonly check: (tally: ProposalTally) => void;
 }
 
 type Outcome =
@@ -144,18 +201,11 @@ type Outcome =
   | { readonly row: ImageRow; readonly reason: string };
 
 async function fill(
+  { index, onProgress }: StageContext,
   tables: Omit<ProposalTables, 'counts'>,
-  index: PhotoIndex,
-  missing: readonly number[],
-  total: number,
-  pool: PhotoPool,
-  workers: number,
-  check: (tally: ProposalTally) => void,
-  onProgress: OnProgress,
+  { missing, others, pool, inFlight, check }: FillOptions,
 ): Promise<void> {
-  const rowsOf = (p: number): readonly ImageRow[] =>
-    index.photos.slice(p * photosPerPartition, (p + 1) * photosPerPartition);
-  const work = missing.flatMap((p) => rowsOf(p));
+  const work = missing.flatMap((p) => photosOf(index, p));
   const labelled = async (row: ImageRow): Promise<Outcome> => {
     try {
       return { row, labelled: await pool.label(row.path) };
@@ -167,12 +217,12 @@ async function fill(
   let [next, found] = [0, 0];
   let part: Outcome[] = [];
   const tally = { photos: 0, photosWithoutProposals: 0, skipped: 0, proposals: 0, wholePhoto: 0 };
-  const finished = (total - missing.length) * photosPerPartition;
-  for await (const result of mapOrdered(work, workers + 2, labelled)) {
+  const finished = others * photosPerPartition;
+  for await (const result of mapOrdered(work, inFlight, labelled)) {
     part.push(result);
     found += 'labelled' in result ? result.labelled.proposals.length : 0;
     const p = missing[next]!;
-    if (part.length === rowsOf(p).length) {
+    if (part.length === photosOf(index, p).length) {
       await writePart(tables, p, part);
       for (const outcome of part) count(tally, outcome);
       part = [];
@@ -202,9 +252,8 @@ function count(tally: { -readonly [K in keyof ProposalTally]: number }, outcome:
   tally.wholePhoto += proposals.filter(({ mask, area }) => coversPhoto(area, mask.height, mask.width)).length;
 }
 
-/** More than 95 % of the photo. */
 function coversPhoto(area: number, height: number, width: number): boolean {
-  return area > 0.95 * height * width;
+  return area > healthLimits.wholePhotoRatio * height * width;
 }
 
 async function writePart(tables: Omit<ProposalTables, 'counts'>, p: number, part: readonly Outcome[]): Promise<void> {
@@ -237,14 +286,13 @@ async function writePart(tables: Omit<ProposalTables, 'counts'>, p: number, part
 }
 
 async function countProposals(tables: Omit<ProposalTables, 'counts'>): Promise<ProposalCounts> {
-  let [photos, proposals, skipped, wholePhoto] = [0, 0, 0, 0];
+  let [proposals, wholePhoto] = [0, 0];
   const withProposals = new Set<string>();
   for await (const row of tables.proposals.rows(tables.partitions)) {
     proposals += 1;
     if (coversPhoto(row.area_px, row.mask_height, row.mask_width)) wholePhoto += 1;
     withProposals.add(row.image_id);
   }
-  for (const { rows } of (await tables.features.manifest())!.partitions) photos += rows;
-  for (const { rows } of (await tables.skipped.manifest())!.partitions) skipped += rows;
+  const [photos, skipped] = [await tables.features.countRows(), await tables.skipped.countRows()];
   return { photos, proposals, photosWithoutProposals: photos - withProposals.size, skipped, wholePhoto };
 }

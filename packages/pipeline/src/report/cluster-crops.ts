@@ -1,9 +1,11 @@
 /** Pictures that show what a cluster is about. */
 import { decodeMask, rleBbox, rleFromString, type RgbImage, type Rle } from '@u2seg/core';
-import type { PipelineConfig } from '../config/config.ts';
-import type { FitResult } from '../fit-result.ts';
-import { decodePhoto } from '../photos/photo-index.ts';
+import type { InstanceTables } from '../cluster/cluster-stage.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
+import type { ProposalTables } from '../propose/propose-stage.ts';
 import { photosPerPartition } from '../run/partitions.ts';
+import type { StageContext } from '../run/stage-context.ts';
+import type { SemanticTables } from '../semantics/semantics-stage.ts';
 
 /** A region wanted for a gallery, on a photo of the index. */
 interface Wanted {
@@ -14,11 +16,15 @@ interface Wanted {
 }
 
 /** Per thing cluster, crops of the instances nearest to its centre, nearest first. */
-export async function instanceCrops(result: FitResult, config: PipelineConfig): Promise<RgbImage[][]> {
-  const { index, instances, proposals } = result;
+export async function instanceCrops(
+  context: StageContext,
+  instances: InstanceTables,
+  { proposals }: ProposalTables,
+): Promise<RgbImage[][]> {
+  const { index } = context;
   const positions = new Map(index.photos.map(({ image_id: id }, i) => [id, i]));
   const byPartition = new Map<number, { key: string; cluster: number; rank: number }[]>();
-  instances!.exemplars.forEach((list, cluster) =>
+  instances.exemplars.forEach((list, cluster) =>
     list.forEach(({ imageId, proposalId }, rank) => {
       const p = Math.floor(positions.get(imageId)! / photosPerPartition);
       const list = byPartition.get(p) ?? [];
@@ -28,9 +34,7 @@ export async function instanceCrops(result: FitResult, config: PipelineConfig): 
   );
   const wanted: Wanted[] = [];
   for (const [p, list] of byPartition) {
-    const rows = new Map(
-      (await proposals!.proposals.read(p)).map((row) => [`${row.proposal_id}/${row.image_id}`, row]),
-    );
+    const rows = new Map((await proposals.read(p)).map((row) => [`${row.proposal_id}/${row.image_id}`, row]));
     for (const { key, cluster, rank } of list) {
       const row = rows.get(key)!;
       wanted.push({
@@ -41,18 +45,18 @@ export async function instanceCrops(result: FitResult, config: PipelineConfig): 
       });
     }
   }
-  return cut(result, config, wanted, instances!.summary.k);
+  return cut(context, wanted, instances.summary.k);
 }
 
 /** Per stuff cluster, crops of its largest regions, one a photo. */
-export async function stuffCrops(result: FitResult, config: PipelineConfig): Promise<RgbImage[][]> {
-  const { index, semantics } = result;
+export async function stuffCrops(
+  context: StageContext,
+  { semantics, partitions, summary }: SemanticTables,
+): Promise<RgbImage[][]> {
+  const { index, config } = context;
   const positions = new Map(index.photos.map(({ image_id: id }, i) => [id, i]));
-  const best = Array.from(
-    { length: semantics!.summary.clusters },
-    () => [] as { photo: number; area: number; rle: Rle }[],
-  );
-  for await (const row of semantics!.semantics.rows(semantics!.partitions)) {
+  const best = Array.from({ length: summary.clusters }, () => [] as { photo: number; area: number; rle: Rle }[]);
+  for await (const row of semantics.rows(partitions)) {
     const list = best[row.cluster_id]!;
     if (list.length === config.report.exemplars && list.at(-1)!.area >= row.area_px) continue;
     list.push({
@@ -66,13 +70,12 @@ export async function stuffCrops(result: FitResult, config: PipelineConfig): Pro
   const wanted = best.flatMap((list, cluster) =>
     list.map(({ photo, rle }, rank): Wanted => ({ photo, cluster, rank, mask: rle })),
   );
-  return cut(result, config, wanted, best.length);
+  return cut(context, wanted, best.length);
 }
 
 /** Decodes each photo once. */
 async function cut(
-  { index }: FitResult,
-  config: PipelineConfig,
+  { index, config }: StageContext,
   wanted: readonly Wanted[],
   clusters: number,
 ): Promise<RgbImage[][]> {

@@ -1,8 +1,8 @@
-/** Last stage: the page to look at. */
+/** The page to look at. */
 import { officialWeights } from '@u2seg/backbone';
-import { rleFromString } from '@u2seg/core';
+import { rleFromString, writeFileAtomic } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
-import { writeFileAtomic, type PredictionRow, type ProposalRow, type SegmentRow } from '@u2seg/interchange';
+import type { PredictionRow, ProposalRow, SegmentRow } from '@u2seg/interchange';
 import {
   renderReport,
   type ReportCluster,
@@ -11,43 +11,56 @@ import {
   type ReportSegment,
   type ReportStage,
 } from '@u2seg/viewer';
-import { instanceCrops, stuffCrops } from './cluster-crops.ts';
-import type { PipelineConfig } from '../config/config.ts';
-import type { FitResult } from '../fit-result.ts';
-import { openGroundTruth, type GroundTruth } from '../evaluate/ground-truth.ts';
+import { clusterStage, thingClasses } from '../cluster/cluster-stage.ts';
+import type { GroundTruth } from '../evaluate/ground-truth.ts';
 import { metricTables } from '../evaluate/metric-tables.ts';
-import { decodePhoto } from '../photos/photo-index.ts';
-import { codeVersion, machine } from '../run/provenance.ts';
-import { trainingCurves } from './training-curves.ts';
-import type { RunDirectory } from '../run/run-directory.ts';
+import { evaluateStage, groundTruth } from '../evaluate/score-run.ts';
+import { mergeStage } from '../merge/merge-stage.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
+import { imagesStage, stageContext } from '../photos/index-photos.ts';
+import { predictStage } from '../predict/predict-stage.ts';
+import { proposeStage } from '../propose/propose-stage.ts';
 import { photosPerPartition } from '../run/partitions.ts';
-import type { StageTimes } from '../run/stage-times.ts';
+import { codeVersion, machine } from '../run/provenance.ts';
+import type { FitContext, Results, Stage } from '../run/stage.ts';
+import { semanticsStage } from '../semantics/semantics-stage.ts';
 import { byPhoto, toProposal } from '../tables/mask-rows.ts';
+import { finalModel, trainStage } from '../train/train-stage.ts';
+import { instanceCrops, stuffCrops } from './cluster-crops.ts';
+import { warningsPart } from './summary.ts';
+import { trainingCurves } from './training-curves.ts';
+
+/** Writes the report. */
+export const reportStage: Stage<string> = {
+  name: 'report',
+  title: 'Report',
+  needs: [imagesStage],
+  run: (context) => writeRunReport(context),
+  describe: (path) => path ?? 'none',
+  smoke: { report: { maxPhotos: 2 } },
+};
 
 /** Proposals drawn on a photo; more would only hide each other. */
 const shownProposals = 12;
 
-export async function writeRunReport(
-  run: RunDirectory,
-  result: FitResult,
-  config: PipelineConfig,
-  gt: string | undefined,
-  times: StageTimes,
-): Promise<string> {
-  const { index } = result;
-  const truth = gt === undefined ? undefined : await openGroundTruth(gt, index);
+/** Writes `report.html` of the stages that ran; ground truth is drawn with the classes that were scored. @returns its path */
+export async function writeRunReport(context: FitContext): Promise<string> {
+  const { run, config, results } = context;
+  const index = results.of(imagesStage);
+  const truth = results.get(groundTruth);
+  const metrics = results.get(evaluateStage);
   const shown = chosenPhotos(index.photos.length, truth, config.report.maxPhotos);
-  const names = matchedNames(result);
+  const names = matchedNames(results);
   const html = await renderReport(
     {
       title: `u2seg: ${index.folder}`,
       createdAt: new Date().toISOString(),
       config,
-      environment: await environment(result, config),
-      stages: stageLines(result, times),
-      photos: reportPhotos(result, config, truth, shown, names),
-      clusters: await reportClusters(result, config, names),
-      curves: trainingCurves(result).map(({ name, points }) => ({
+      environment: await environment(context),
+      stages: stageLines(context),
+      photos: reportPhotos(context, truth, shown, names),
+      clusters: await reportClusters(context, names),
+      curves: trainingCurves(results).map(({ name, points }) => ({
         name,
         xLabel: 'iteration',
         series: [
@@ -58,8 +71,8 @@ export async function writeRunReport(
           })),
         ],
       })),
-      metrics: result.metrics === undefined ? [] : metricTables(result.metrics),
-      warnings: result.warnings,
+      metrics: metrics === undefined ? [] : metricTables(metrics),
+      warnings: results.get(warningsPart) ?? [],
       skipped: index.skipped.map(({ path, reason }) => ({ id: path, reason })),
       photosLeftOut: index.photos.length - shown.length,
     },
@@ -78,12 +91,14 @@ function chosenPhotos(count: number, truth: GroundTruth | undefined, most: numbe
 }
 
 /** Class names of clusters under many-to-one matching, by `thing 3` and `stuff 5`. */
-function matchedNames({ metrics, instances }: FitResult): ReadonlyMap<string, string> {
+function matchedNames(results: Results): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
-  const model = metrics?.universal['model']?.results.find(({ protocol }) => protocol === 'hungarian-many-to-one');
-  if (model === undefined) return names;
+  const { universal } = results.get(evaluateStage) ?? {};
+  const model = universal?.['model']?.results.find(({ protocol }) => protocol === 'hungarian-many-to-one');
+  const instances = results.get(clusterStage);
+  if (model === undefined || instances === undefined) return names;
   const { classNames, classOfCluster } = model.mapping;
-  const things = Math.max(1, instances?.summary.k ?? 0);
+  const things = thingClasses(instances);
   classOfCluster.forEach((at, cluster) => {
     const name = classNames[at];
     if (name !== undefined)
@@ -98,13 +113,15 @@ function clusterName(isThing: boolean, cluster: number): string {
 
 /** One photo after the other, so that only one is in memory. */
 async function* reportPhotos(
-  result: FitResult,
-  config: PipelineConfig,
+  context: FitContext,
   truth: GroundTruth | undefined,
   shown: readonly number[],
   names: ReadonlyMap<string, string>,
 ): AsyncGenerator<ReportPhoto> {
-  const { index, proposals, labels, predictions } = result;
+  const { config, results } = context;
+  const { index } = stageContext(context);
+  const [proposals, labels] = [results.get(proposeStage), results.get(mergeStage)];
+  const predictions = results.get(predictStage);
   const annotated = new Set(truth?.photos);
   const categories = new Map(truth?.categories.map((category) => [category.id, category]));
   for (const photo of shown) {
@@ -156,25 +173,23 @@ function panopticSegment(row: SegmentRow, names: ReadonlyMap<string, string>): R
   };
 }
 
-async function reportClusters(
-  result: FitResult,
-  config: PipelineConfig,
-  names: ReadonlyMap<string, string>,
-): Promise<ReportCluster[]> {
-  const { instances, semantics } = result;
+async function reportClusters(context: FitContext, names: ReadonlyMap<string, string>): Promise<ReportCluster[]> {
+  const { results } = context;
+  const [proposals, instances] = [results.get(proposeStage), results.get(clusterStage)];
+  const semantics = results.get(semanticsStage);
   const clusters: ReportCluster[] = [];
   const matched = (own: string): { matchedClass?: string } => {
     const name = names.get(own);
     return name === undefined ? {} : { matchedClass: name };
   };
-  if (instances !== undefined) {
-    const crops = await instanceCrops(result, config);
+  if (proposals !== undefined && instances !== undefined) {
+    const crops = await instanceCrops(stageContext(context), instances, proposals);
     instances.summary.counts.forEach((size, c) =>
       clusters.push({ clusterId: c, isThing: true, size, exemplars: crops[c] ?? [], ...matched(clusterName(true, c)) }),
     );
   }
   if (semantics !== undefined) {
-    const crops = await stuffCrops(result, config);
+    const crops = await stuffCrops(stageContext(context), semantics);
     semantics.summary.pixels.forEach((size, c) =>
       clusters.push({
         clusterId: c,
@@ -188,74 +203,42 @@ async function reportClusters(
   return clusters;
 }
 
-async function environment(result: FitResult, config: PipelineConfig): Promise<ReportFact[]> {
+async function environment({ config, results }: FitContext): Promise<ReportFact[]> {
   const { u2seg, commit, node } = await codeVersion();
   const { cpu, cores, memoryGiB, platform } = machine();
+  const { photos, dataHash } = results.of(imagesStage);
   const facts: ReportFact[] = [
     { name: 'u2seg', value: `${u2seg} (${commit})` },
     { name: 'Node', value: node },
     { name: 'Machine', value: `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}` },
-    { name: 'Photos', value: `${result.index.photos.length}, SHA-256 ${result.index.dataHash}` },
+    { name: 'Photos', value: `${photos.length}, SHA-256 ${dataHash}` },
     { name: 'Seed', value: String(config.seed) },
   ];
-  if (result.proposals !== undefined) {
-    const { name, license, weightsSha256 } = result.proposals.backbone;
+  const proposals = results.get(proposeStage);
+  if (proposals !== undefined) {
+    const { name, license, weightsSha256 } = proposals.backbone;
     const weights = weightsSha256 === 'none' ? 'made by hand, no weights' : `weights SHA-256 ${weightsSha256}`;
     facts.push({ name: 'Backbone', value: `${name}, ${weights}`, licence: license });
   }
-  const { start } = result.trained ?? {};
+  const trained = finalModel(results);
+  const start = results.get(trainStage)?.start;
   if (start !== undefined && start !== 'random weights') {
     const official = officialWeights.find(({ name }) => name === config.train.init);
     const license = official === undefined ? {} : { licence: official.license };
     facts.push({ name: 'initial weights', value: start.split('\n')[0]!, ...license });
   }
-  if (result.trained !== undefined) {
+  if (trained !== undefined) {
     const { description, why } = await loadTfBackend(config.train.backend);
     facts.push({ name: 'Training backend', value: `${description} (${why})` });
   }
   return facts;
 }
 
-function stageLines(result: FitResult, times: StageTimes): ReportStage[] {
-  const { index, proposals, instances, semantics, labels, trained, contours, predictions, metrics } = result;
-  const known: [string, number, string][] = [['images', index.photos.length, `${index.skipped.length} left out`]];
-  if (proposals !== undefined)
-    known.push([
-      'propose',
-      proposals.counts.proposals,
-      `proposals; ${proposals.counts.photosWithoutProposals} photos have none`,
-    ]);
-  if (instances !== undefined)
-    known.push(['cluster', instances.summary.k, `clusters of ${instances.summary.instances} instances`]);
-  if (semantics !== undefined)
-    known.push([
-      'semantics',
-      semantics.summary.pixels.filter((n) => n > 0).length,
-      `semantic clusters in use of ${semantics.summary.clusters}`,
-    ]);
-  if (labels !== undefined)
-    known.push([
-      'merge',
-      labels.summary.things + labels.summary.stuff,
-      `segments: ${labels.summary.things} things, ${labels.summary.stuff} stuff`,
-    ]);
-  for (const { name, points } of trained?.curves ?? [])
-    known.push([name === 'train' ? 'train' : 'rounds', points.length, `iterations (${name})`]);
-  if (contours !== undefined)
-    known.push([
-      'contours',
-      contours.curve.length,
-      `iterations on scenes of ${contours.summary.regions} regions of ${contours.summary.photos} photos`,
-    ]);
-  if (predictions !== undefined)
-    known.push([
-      'predict',
-      predictions.summary.instances,
-      `instances, ${predictions.summary.segments} panoptic segments`,
-    ]);
-  if (metrics !== undefined) known.push(['evaluate', metrics.groundTruth.photos, 'annotated photos']);
-  return known.map(([name, items, detail]) => {
-    const seconds = times.seconds[name];
-    return { name, items, detail, ...(seconds === undefined ? {} : { seconds }) };
+function stageLines({ stages, results, seconds }: FitContext): ReportStage[] {
+  return stages.flatMap((stage) => {
+    if (!results.has(stage)) return [];
+    const took = seconds[stage.name];
+    const lines = stage.reportLines?.(results) ?? [];
+    return lines.map((line) => ({ name: stage.name, ...line, ...(took === undefined ? {} : { seconds: took }) }));
   });
 }

@@ -1,9 +1,11 @@
-import { writeFileAtomic } from '@u2seg/interchange';
+import { writeFileAtomic } from '@u2seg/core';
 import type { PipelineConfig } from '../config/config.ts';
-import type { FitResult } from '../fit-result.ts';
 import { metricNumbers } from '../evaluate/metric-numbers.ts';
+import { evaluateStage } from '../evaluate/score-run.ts';
+import { imagesStage } from '../photos/index-photos.ts';
+import { proposeStage } from '../propose/propose-stage.ts';
 import { codeVersion, type CodeVersion } from '../run/provenance.ts';
-import type { RunDirectory } from '../run/run-directory.ts';
+import type { FitContext, Part } from '../run/stage.ts';
 
 /** What a run gave and what it was made from. The same for every run of the same code, configuration and photos. */
 export interface RunSummary {
@@ -21,45 +23,38 @@ export interface RunSummary {
   readonly warnings: readonly string[];
 }
 
-export async function runSummary(result: FitResult, config: PipelineConfig): Promise<RunSummary> {
-  const { index, proposals, instances, semantics, labels, trained, contours, predictions, metrics, warnings } = result;
+/** What looks wrong in a run. */
+export const warningsPart: Part<readonly string[]> = { name: 'warnings' };
+
+/** Sentences about what looks wrong, stage by stage; empty when nothing does. */
+export function runWarnings({ stages, results }: Pick<FitContext, 'stages' | 'results'>): string[] {
+  return stages.flatMap((stage) => (results.has(stage) ? (stage.warnings?.(results) ?? []) : []));
+}
+
+/** Puts together what a run gave. */
+export async function runSummary({ config, stages, results }: FitContext): Promise<RunSummary> {
+  const { dataHash, photos, skipped } = results.of(imagesStage);
+  const metrics = results.get(evaluateStage);
   return {
     format: 'u2seg-summary/1',
     config,
     seed: config.seed,
     code: await codeVersion(),
-    dataHash: index.dataHash,
-    photos: index.photos.length,
-    skipped: index.skipped.map(({ path, reason }) => ({ path, reason })),
-    backbone: proposals?.backbone ?? null,
-    stages: {
-      propose: proposals?.counts,
-      cluster:
-        instances === undefined
-          ? undefined
-          : { k: instances.summary.k, instances: instances.summary.instances, warnings: instances.summary.warnings },
-      semantics: semantics?.summary,
-      merge: labels?.summary,
-      train: trained?.curves.map(({ name, points }) => ({
-        name,
-        iterations: points.length,
-        firstLoss: points[0]?.total,
-        lastLoss: points.at(-1)?.total,
-      })),
-      rounds: trained?.rounds,
-      contours:
-        contours === undefined
-          ? undefined
-          : { ...contours.summary, firstLoss: contours.curve[0]?.total, lastLoss: contours.curve.at(-1)?.total },
-      predict: predictions?.summary,
-    },
+    dataHash,
+    photos: photos.length,
+    skipped: skipped.map(({ path, reason }) => ({ path, reason })),
+    backbone: results.get(proposeStage)?.backbone ?? null,
+    stages: Object.fromEntries(
+      stages.flatMap(({ name, summary }) => (summary === undefined ? [] : [[name, summary(results)]])),
+    ),
     metrics: metrics === undefined ? null : metricNumbers(metrics),
-    warnings,
+    warnings: results.of(warningsPart),
   };
 }
 
-export async function writeSummary(run: RunDirectory, summary: RunSummary): Promise<string> {
-  const path = run.path('summary.json');
-  await writeFileAtomic(path, `${JSON.stringify(summary, undefined, 2)}\n`);
+/** Writes `summary.json`. @returns its path */
+export async function writeSummary(context: FitContext): Promise<string> {
+  const path = context.run.path('summary.json');
+  await writeFileAtomic(path, `${JSON.stringify(await runSummary(context), undefined, 2)}\n`);
   return path;
 }

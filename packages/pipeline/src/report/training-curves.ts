@@ -1,10 +1,12 @@
-import type { FitResult } from '../fit-result.ts';
-import type { NamedCurve } from '../train/train-stage.ts';
+import { contourStage } from '../contours/contour-stage.ts';
+import type { Results } from '../run/stage.ts';
+import { finalModel, type NamedCurve } from '../train/train-stage.ts';
 
 /** Everything a run trained, by name. */
-export function trainingCurves({ trained, contours }: Pick<FitResult, 'trained' | 'contours'>): NamedCurve[] {
+export function trainingCurves(results: Results): NamedCurve[] {
+  const contours = results.get(contourStage);
   return [
-    ...(trained?.curves ?? []),
+    ...(finalModel(results)?.curves ?? []),
     ...(contours === undefined ? [] : [{ name: 'contours', points: contours.curve }]),
   ];
 }

@@ -1,5 +1,4 @@
 import { U2SegError } from '@u2seg/core';
-import type { PartitionedTable, SemanticRow } from '@u2seg/interchange';
 
 /** Photos of one partition: what a killed run loses at most. */
 export const photosPerPartition = 16;
@@ -19,13 +18,4 @@ export function parseShard(text: string): Shard {
     throw new U2SegError('wrong-usage', `--shard wants i/n with 1 <= i <= n, for example 2/8; got ${text}.`);
   }
   return { index: index - 1, count };
-}
-
-/** Partitions in [0, count) that are not there yet, ascending. */
-export async function missingPartitions(
-  table: PartitionedTable<never> | PartitionedTable<SemanticRow>,
-  count: number,
-): Promise<number[]> {
-  const present = await table.present();
-  return Array.from({ length: count }, (_, p) => p).filter((p) => !present.has(p));
 }

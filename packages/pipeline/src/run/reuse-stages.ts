@@ -2,24 +2,17 @@
 import { cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PipelineConfig } from '../config/config.ts';
-import type { StageName } from './stage-names.ts';
 import { hashOf } from './hash.ts';
 import type { RunDirectory } from './run-directory.ts';
-
-/** Stages that can be taken over, in the order they run, each with the settings it adds to those before it. */
-const settingsOf: readonly (readonly [StageName, after: StageName | undefined, (config: PipelineConfig) => unknown])[] =
-  [
-    ['images', undefined, ({ photos }) => photos],
-    ['propose', 'images', ({ backbone, proposals, semantics }) => [backbone, proposals, semantics.maxGrid]],
-    ['cluster', 'propose', ({ clustering, seed }) => [clustering, seed]],
-    ['semantics', 'propose', ({ semantics, seed }) => [semantics, seed]],
-  ];
+import type { Stage } from './stage.ts';
 
 /** For each stage that can be shared a key: runs on the same photos with the same key have the same stage. */
-export function sharedStageKeys(config: PipelineConfig): ReadonlyMap<StageName, string> {
-  const keys = new Map<StageName, string>();
-  for (const [stage, after, settings] of settingsOf) {
-    keys.set(stage, hashOf(stage, after === undefined ? null : keys.get(after)!, settings(config)));
+export function sharedStageKeys(stages: readonly Stage[], config: PipelineConfig): ReadonlyMap<string, string> {
+  const keys = new Map<string, string>();
+  for (const { name, reuse } of stages) {
+    if (reuse === undefined) continue;
+    const before = reuse.after === undefined ? null : (keys.get(reuse.after.name) ?? null);
+    keys.set(name, hashOf(name, before, reuse.settings(config)));
   }
   return keys;
 }
@@ -31,18 +24,18 @@ export function sharedStageKeys(config: PipelineConfig): ReadonlyMap<StageName, 
  * @param from - run folder by stage
  * @returns the stages taken over; those the run has already are left alone
  */
-export async function reuseStages(run: RunDirectory, from: ReadonlyMap<StageName, string>): Promise<StageName[]> {
-  const adopted: StageName[] = [];
+export async function reuseStages(run: RunDirectory, from: ReadonlyMap<string, string>): Promise<string[]> {
+  const reused: string[] = [];
   for (const [stage, folder] of from) {
     const [source, target] = [join(folder, 'stages', stage), run.path('stages', stage)];
     if ((await exists(target)) || !(await exists(join(source, 'stage.json')))) continue;
-    const partial = run.path('stages', `.${stage}.adopting`);
+    const partial = run.path('stages', `.${stage}.reusing`);
     await rm(partial, { recursive: true, force: true });
     await linkTree(source, partial);
     await rename(partial, target);
-    adopted.push(stage);
+    reused.push(stage);
   }
-  return adopted;
+  return reused;
 }
 
 async function linkTree(source: string, target: string): Promise<void> {

@@ -1,18 +1,19 @@
 /** Features of STEGO's five crops of every photo: each cut from the photo, enlarged, and through the backbone on its own. */
-import type { OnProgress, PatchFeatures, RgbImage } from '@u2seg/core';
+import type { PatchFeatures, RgbImage } from '@u2seg/core';
 import { featuresTable, PartitionedTable, type FeatureRow } from '@u2seg/interchange';
 import { fiveCropPhotos } from '@u2seg/self-train';
-import type { PipelineConfig } from '../config/config.ts';
-import { FeatureStore } from './feature-store.ts';
-import { hashOf } from '../run/hash.ts';
-import { decodePhoto, photosOf, type PhotoIndex } from '../photos/photo-index.ts';
-import { openBackbone } from '../propose/open-backbone.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
 import { networkImage } from '../propose/network-image.ts';
+import { openBackbone } from '../propose/open-backbone.ts';
 import { poolFeatures } from '../propose/pool-features.ts';
 import type { ProposalTables } from '../propose/propose-stage.ts';
-import { featureRow } from '../tables/mask-rows.ts';
-import type { RunDirectory } from '../run/run-directory.ts';
+import { hashOf } from '../run/hash.ts';
 import { photosPerPartition } from '../run/partitions.ts';
+import { photosOf } from '../run/photo-index.ts';
+import { fillPartitions } from '../run/run-stage.ts';
+import type { StageContext } from '../run/stage-context.ts';
+import { featureRow } from '../tables/mask-rows.ts';
+import { FeatureStore } from './feature-store.ts';
 
 const cropsPerPhoto = 5;
 
@@ -23,29 +24,25 @@ const cropsPerPhoto = 5;
  * @returns items `5 * i + c`, crop `c` of the `i`-th photo with features
  */
 export async function openCropFeatures(
-  run: RunDirectory,
-  index: PhotoIndex,
+  { run, index, config, onProgress }: StageContext,
   tables: ProposalTables,
-  config: PipelineConfig,
-  onProgress: OnProgress,
 ): Promise<FeatureStore> {
   const { dim, clsDim } = tables.backbone;
+  const { partitions } = tables;
   const crops = new PartitionedTable(
     run.path('stages', 'semantics', 'crop-features'),
     featuresTable(dim, clsDim, 'float16'),
     hashOf(tables.inputsHash, config.semantics.maxGrid, 'five crops'),
   );
-  const present = await crops.present();
-  if (present.size < tables.partitions) {
+  await fillPartitions({ tables: [crops], partitions }, async (missing, others) => {
     const backbone = await openBackbone(config.backbone);
     const { patchSize } = backbone.info;
     const extract = async (crop: RgbImage): Promise<PatchFeatures> =>
       poolFeatures(await backbone.extract(networkImage(crop, config.backbone, patchSize)), config.semantics.maxGrid);
     const { photos: total } = tables.counts;
-    let done = present.size * photosPerPartition;
+    let done = others * photosPerPartition;
     try {
-      for (let p = 0; p < tables.partitions; p += 1) {
-        if (present.has(p)) continue;
+      for (const p of missing) {
         const ids = (await tables.features.read(p)).map(({ image_id: id }) => id);
         const rows = new Map(photosOf(index, p).map((row) => [row.image_id, row]));
         const read = lastKept((i) => decodePhoto(index.folder, rows.get(ids[i]!)!, config.photos));
@@ -63,8 +60,7 @@ export async function openCropFeatures(
     } finally {
       await backbone.dispose();
     }
-  }
-  await crops.finish(tables.partitions);
+  });
   return FeatureStore.open(crops, dim);
 }
 

@@ -2,13 +2,17 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { kMeans, normalizeRows } from '@u2seg/clustering';
-import { deriveSeed, permutation, seededRng, type OnProgress, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import { deriveSeed, permutation, seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import { interpolateBilinear } from '@u2seg/datasets';
 import { loadTfBackend } from '@u2seg/heads';
 import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
 import { loadStegoModel, segmentStego, trainStego, type StegoCrf, type StegoPresetName } from '@u2seg/self-train';
-import type { PipelineConfig } from '../config/config.ts';
+import { shortHash } from '../run/run-stage.ts';
+import type { StageContext } from '../run/stage-context.ts';
 import type { FeatureStore } from './feature-store.ts';
+
+/** Steps between two checkpoints of STEGO, which overwrite one another. */
+const checkpointEvery = 100;
 
 /** Cluster of every pixel of a photo. */
 export interface SemanticMapper {
@@ -19,24 +23,27 @@ export interface SemanticMapper {
 
 /** Where the model of a run's semantic maps lies. */
 export function semanticModelPath(runFolder: string, method: string, inputsHash: string): string {
-  return join(runFolder, 'stages', 'semantics', `${method}-${inputsHash.slice(0, 12)}.safetensors`);
+  return join(runFolder, 'stages', 'semantics', `${method}-${shortHash(inputsHash)}.safetensors`);
 }
 
-/**
- * Trains STEGO on stored features, from its last checkpoint where there is one.
- *
- * @param store - of the photos, or of their crops
- * @param trained - whether the file is finished and is only read
- */
+type MapperContext = Pick<StageContext, 'config' | 'onProgress'>;
+
+export interface MapperOptions {
+  /** File of the model. */
+  readonly path: string;
+  /** Features of the photos, or of their crops. */
+  readonly store: FeatureStore;
+  /** Whether the file is finished and is only read. */
+  readonly finished?: boolean;
+}
+
+/** Trains STEGO on stored features, from its last checkpoint where there is one. */
 export async function stegoMapper(
-  path: string,
-  store: FeatureStore,
-  config: PipelineConfig,
-  onProgress: OnProgress,
-  trained = false,
+  context: MapperContext,
+  { path, store, finished = false }: MapperOptions,
 ): Promise<SemanticMapper> {
-  await loadTfBackend(config.train.backend);
-  if (!trained) await trainStegoFile(path, store, config, onProgress);
+  await loadTfBackend(context.config.train.backend);
+  if (!finished) await trainStegoFile(context, { path, store });
   // Read back, so that a run that trained and a run that found the file go on from the same bytes.
   const model = loadStegoModel(new Uint8Array(await readFile(path)), path);
   return {
@@ -50,10 +57,8 @@ export async function stegoMapper(
 }
 
 async function trainStegoFile(
-  path: string,
-  store: FeatureStore,
-  { semantics, seed }: PipelineConfig,
-  onProgress: OnProgress,
+  { config: { semantics, seed }, onProgress }: MapperContext,
+  { path, store }: MapperOptions,
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const resume = await readFile(path).catch(() => undefined);
@@ -65,7 +70,7 @@ async function trainStegoFile(
     codeDim: semantics.codeDim,
     classes: semantics.clusters,
     seed: deriveSeed(seed, 'stego'),
-    checkpointEvery: 100,
+    checkpointEvery,
     onCheckpoint: async (bytes) => writeFileAtomic(path, bytes),
     onProgress,
     ...(resume === undefined ? {} : { resume: new Uint8Array(resume) }),
@@ -80,12 +85,9 @@ const alpha = 2;
 
 /** Spherical k-means on the patch features: the baseline STEGO improves on. */
 export async function kMeansMapper(
-  path: string,
-  store: FeatureStore,
-  config: PipelineConfig,
-  onProgress: OnProgress,
+  { config: { semantics, seed }, onProgress }: MapperContext,
+  { path, store }: MapperOptions,
 ): Promise<SemanticMapper> {
-  const { semantics, seed } = config;
   const { dim } = store;
   let centroids: Float32Array;
   const existing = await readFile(path).catch(() => undefined);

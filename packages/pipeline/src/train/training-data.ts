@@ -5,10 +5,18 @@ import type { SegmentRow } from '@u2seg/interchange';
 import type { InstanceTables } from '../cluster/cluster-stage.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { bestInstances, type LabelTables } from '../merge/merge-stage.ts';
-import { decodePhoto, type PhotoIndex } from '../photos/photo-index.ts';
+import { decodePhoto } from '../photos/decode-photo.ts';
 import { photosPerPartition } from '../run/partitions.ts';
+import type { PhotoIndex } from '../run/photo-index.ts';
+import type { StageContext } from '../run/stage-context.ts';
 import { byPhoto, toSegment } from '../tables/mask-rows.ts';
 import { resizePhoto } from '../photos/resize-photo.ts';
+
+/** What a network learns from. */
+export interface TrainingTables {
+  readonly instances: InstanceTables;
+  readonly labels: LabelTables;
+}
 
 export interface LabelledPhotosOptions {
   /** One class for all things: what a class-agnostic network learns. */
@@ -42,10 +50,8 @@ export class LabelledPhotos implements TrainingSet {
   #partition: LabelPartition | undefined;
 
   constructor(
-    index: PhotoIndex,
-    instances: InstanceTables,
-    labels: LabelTables,
-    config: PipelineConfig,
+    { index, config }: Pick<StageContext, 'index' | 'config'>,
+    { instances, labels }: TrainingTables,
     options: LabelledPhotosOptions,
   ) {
     this.length = index.photos.length;

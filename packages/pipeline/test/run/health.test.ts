@@ -5,7 +5,7 @@ import {
   assertSoundMerge,
   assertSoundProposals,
   assertSoundSemantics,
-} from '../../src/run/sound-labels.ts';
+} from '../../src/run/health.ts';
 
 const good = { photos: 100, photosWithoutProposals: 5, skipped: 0, proposals: 200, wholePhoto: 3 };
 const by = 'embedded and maskcut';
