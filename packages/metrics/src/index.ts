@@ -1,10 +1,15 @@
-export { accumulateMatches } from './coco-accumulate.ts';
-export type { CocoCurves, CurveSelection, CurveShape } from './coco-curves.ts';
-export { CocoAccumulator, evaluateClassAgnostic, evaluateCoco, type CocoReport } from './coco-evaluate.ts';
-export { readClusteredResults, readCocoGroundTruth, readCocoResults, type CocoResultsOptions } from './coco-json.ts';
-export { matchInstances, type MatchedRows } from './coco-match.ts';
-export { cocoDefaults, type AreaRange, type CocoParameters, type IouType } from './coco-parameters.ts';
-export { cocoStatNames, type CocoCategoryScore, type CocoStats } from './coco-summary.ts';
+export { accumulateMatches } from './coco/coco-accumulate.ts';
+export type { CocoCurves, CurveSelection, CurveShape } from './coco/coco-curves.ts';
+export { CocoAccumulator, evaluateClassAgnostic, evaluateCoco, type CocoReport } from './coco/coco-evaluate.ts';
+export {
+  readClusteredResults,
+  readCocoGroundTruth,
+  readCocoResults,
+  type CocoResultsOptions,
+} from './coco/coco-json.ts';
+export { matchInstances, type MatchedRows } from './coco/coco-match.ts';
+export { cocoDefaults, type AreaRange, type CocoParameters, type IouType } from './coco/coco-parameters.ts';
+export { cocoStatNames, type CocoCategoryScore, type CocoStats } from './coco/coco-summary.ts';
 export {
   detectionsFrom,
   groundTruthFrom,
@@ -15,11 +20,11 @@ export {
   type DetectedInstance,
   type GroundTruthColumns,
   type GroundTruthInstance,
-} from './coco-tables.ts';
-export { maskAt, packMasks, type RunTable } from './run-table.ts';
-export { assignHungarian, type Assignment } from './hungarian.ts';
-export { labelBoundary } from './label-boundary.ts';
-export { readPanopticJson, type PanopticAnnotation, type PanopticDataset } from './panoptic-json.ts';
+} from './coco/coco-tables.ts';
+export { maskAt, packMasks, type RunTable } from './coco/run-table.ts';
+export { assignHungarian, type Assignment } from './matching/hungarian.ts';
+export { labelBoundary } from './semantic/label-boundary.ts';
+export { readPanopticJson, type PanopticAnnotation, type PanopticDataset } from './panoptic/panoptic-json.ts';
 export {
   PanopticQuality,
   panopticScore,
@@ -31,15 +36,15 @@ export {
   type PanopticReport,
   type PanopticScore,
   type PanopticSegment,
-} from './panoptic-quality.ts';
+} from './panoptic/panoptic-quality.ts';
 export {
   scoreConfusion,
   semanticDefaults,
   type SemanticClassScore,
   type SemanticOptions,
   type SemanticReport,
-} from './confusion-scores.ts';
-export { SemanticConfusion } from './semantic-confusion.ts';
+} from './semantic/confusion-scores.ts';
+export { SemanticConfusion } from './semantic/semantic-confusion.ts';
 export {
   compareImage,
   evaluateUniversal,
@@ -52,11 +57,11 @@ export {
   type UniversalOptions,
   type UniversalPair,
   type UniversalReport,
-} from './universal.ts';
-export { classIndex, panopticCategories, type ClassEntry, type ClassList } from './class-list.ts';
-export { cityscapes19, cityscapes27 } from './classes-cityscapes.ts';
-export { coco133, coco80, cocoStuff53 } from './classes-coco.ts';
-export { cocoStuff27, cocoStuffFineToCoarse } from './classes-cocostuff27.ts';
+} from './matching/universal.ts';
+export { classIndex, panopticCategories, type ClassEntry, type ClassList } from './classes/class-list.ts';
+export { cityscapes19, cityscapes27 } from './classes/classes-cityscapes.ts';
+export { coco133, coco80, cocoStuff53 } from './classes/classes-coco.ts';
+export { cocoStuff27, cocoStuffFineToCoarse } from './classes/classes-cocostuff27.ts';
 export {
   u2seg95,
   u2segPanopticIds,
@@ -64,22 +69,22 @@ export {
   u2segStuffId,
   u2segStuffNames,
   u2segStuffTable,
-} from './classes-u2seg.ts';
-export { classAgnostic, uvo81, voc20 } from './classes-voc-uvo.ts';
+} from './classes/classes-u2seg.ts';
+export { classAgnostic, uvo81, voc20 } from './classes/classes-voc-uvo.ts';
 export {
   describeMapping,
   readClusterMapping,
   writeClusterMapping,
   type ClusterMapping,
   type FittedOn,
-} from './cluster-mapping.ts';
+} from './matching/cluster-mapping.ts';
 export {
   matchClusterGroups,
   matchClusters,
   type ClusterMatch,
   type MatchingGroup,
   type MatchingProtocol,
-} from './cluster-matching.ts';
+} from './matching/cluster-matching.ts';
 export {
   InstanceVotes,
   instanceVoteDefaults,
@@ -91,25 +96,39 @@ export {
   type VoteCounts,
   type VotedInstance,
   type VotingInstance,
-} from './cluster-votes.ts';
+} from './matching/cluster-votes.ts';
 export {
   ClusteredInstanceEvaluator,
   type ClusteredDetection,
   type ClusteredInstanceImage,
   type ClusteredInstanceOptions,
   type ClusteredInstanceResult,
-} from './clustered-instances.ts';
+} from './matching/clustered-instances.ts';
 export {
   ClusteredSemanticEvaluator,
   type ClusteredSemanticOptions,
   type ClusteredSemanticResult,
   type SemanticImageScore,
-} from './clustered-semantics.ts';
+} from './matching/clustered-semantics.ts';
 export { DataHash, imageDigest } from './data-hash.ts';
-export { remapLabels, remapTable, sequentialRemapTable } from './label-remap.ts';
-export { UnsupervisedSemantics, type UnsupervisedOptions, type UnsupervisedReport } from './unsupervised-semantics.ts';
-export { calibrateScores, type CalibrationReport, type ReliabilityBin } from './calibration.ts';
-export { breakDownErrors, type BreakdownOptions, type ErrorBreakdown, type ErrorShare } from './error-breakdown.ts';
-export { errorKinds, type DetectionError, type ErrorKind } from './error-kinds.ts';
-export { rankImages, type ImageOutcome } from './image-outcomes.ts';
-export { matchOutcomes, outcomeDefaults, type InstanceOutcomes, type OutcomeOptions } from './instance-outcomes.ts';
+export { remapLabels, remapTable, sequentialRemapTable } from './semantic/label-remap.ts';
+export {
+  UnsupervisedSemantics,
+  type UnsupervisedOptions,
+  type UnsupervisedReport,
+} from './matching/unsupervised-semantics.ts';
+export { calibrateScores, type CalibrationReport, type ReliabilityBin } from './coco/calibration.ts';
+export {
+  breakDownErrors,
+  type BreakdownOptions,
+  type ErrorBreakdown,
+  type ErrorShare,
+} from './coco/error-breakdown.ts';
+export { errorKinds, type DetectionError, type ErrorKind } from './coco/error-kinds.ts';
+export { rankImages, type ImageOutcome } from './coco/image-outcomes.ts';
+export {
+  matchOutcomes,
+  outcomeDefaults,
+  type InstanceOutcomes,
+  type OutcomeOptions,
+} from './coco/instance-outcomes.ts';

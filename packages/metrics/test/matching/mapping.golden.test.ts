@@ -25,7 +25,7 @@ import {
 } from '@u2seg/metrics';
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readPanopticIds, readPng } from './png.ts';
+import { readPanopticIds, readPng } from '../png.ts';
 
 type Percents = Readonly<Record<string, number | null>>;
 interface Mapping {

@@ -1,5 +1,5 @@
 import { assertInteger, assertLength, U2SegError, type BboxXywh } from '@u2seg/core';
-import { addLabelPairs, countLabelPairs } from './label-pairs.ts';
+import { addLabelPairs, countLabelPairs } from '../semantic/label-pairs.ts';
 
 /** How often each cluster met each class: what every matching protocol is fitted on. */
 export interface VoteCounts {

@@ -1,4 +1,4 @@
-import type { PanopticCategory } from './panoptic-quality.ts';
+import type { PanopticCategory } from '../panoptic/panoptic-quality.ts';
 
 /** One class of a data set. */
 export interface ClassEntry {

@@ -1,5 +1,5 @@
 import { rleFromPolygons, U2SegError } from '@u2seg/core';
-import { badRecord, isObject } from './json-record.ts';
+import { badRecord, isObject } from '../json/json-record.ts';
 import type { RunTableBuilder } from './run-table.ts';
 
 /**

@@ -56,7 +56,7 @@ class PairCounter {
   readonly #touched: Uint8Array;
 
   constructor() {
-    this.#kernel = instantiateWasm<PairKernel>(new URL('../wasm/label-pairs.wasm', import.meta.url));
+    this.#kernel = instantiateWasm<PairKernel>(new URL('../../wasm/label-pairs.wasm', import.meta.url));
     const { buffer } = this.#kernel.memory;
     const size = this.#kernel.blockSize();
     this.#first = new Uint8Array(buffer, this.#kernel.firstBlock(), size);

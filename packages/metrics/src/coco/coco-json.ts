@@ -8,8 +8,17 @@ import {
   type CocoGroundTruth,
   type CocoImage,
 } from './coco-tables.ts';
-import { arrayAt, badRecord, bboxInto, finiteAt, integerAt, objectAt, sizeAt, type JsonObject } from './json-record.ts';
-import { readJsonList } from './json-list.ts';
+import {
+  arrayAt,
+  badRecord,
+  bboxInto,
+  finiteAt,
+  integerAt,
+  objectAt,
+  sizeAt,
+  type JsonObject,
+} from '../json/json-record.ts';
+import { readJsonList } from '../json/json-list.ts';
 import { PolygonStore } from './polygon-store.ts';
 import { RunTableBuilder, type RunTable } from './run-table.ts';
 

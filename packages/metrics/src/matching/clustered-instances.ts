@@ -2,15 +2,15 @@ import { assertInteger, U2SegError, type BboxXywh, type Rle } from '@u2seg/core'
 import { describeMapping, type ClusterMapping } from './cluster-mapping.ts';
 import { matchClusters, type MatchingProtocol } from './cluster-matching.ts';
 import { instanceVoteDefaults, InstanceVotes, type InstanceVoteOptions } from './cluster-votes.ts';
-import { CocoAccumulator, type CocoReport } from './coco-evaluate.ts';
+import { CocoAccumulator, type CocoReport } from '../coco/coco-evaluate.ts';
 import {
   detectionsFrom,
   groundTruthFrom,
   type CocoCategory,
   type CocoImage,
   type GroundTruthInstance,
-} from './coco-tables.ts';
-import { DataHash, imageDigest } from './data-hash.ts';
+} from '../coco/coco-tables.ts';
+import { DataHash, imageDigest } from '../data-hash.ts';
 
 /** A detection that knows its cluster and no class. */
 export interface ClusteredDetection {

@@ -1,8 +1,8 @@
 import { U2SegError } from '@u2seg/core';
-import { readCategories } from './coco-json.ts';
-import { sortedById, type CocoImage } from './coco-tables.ts';
-import { readJsonList } from './json-list.ts';
-import { arrayAt, badRecord, integerAt, objectAt, sizeAt, type JsonObject } from './json-record.ts';
+import { readCategories } from '../coco/coco-json.ts';
+import { sortedById, type CocoImage } from '../coco/coco-tables.ts';
+import { readJsonList } from '../json/json-list.ts';
+import { arrayAt, badRecord, integerAt, objectAt, sizeAt, type JsonObject } from '../json/json-record.ts';
 import type { PanopticCategory, PanopticSegment } from './panoptic-quality.ts';
 
 /** The segments of one image and the PNG that holds its map. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readJsonList } from '../src/json-list.ts';
+import { readJsonList } from '../../src/json/json-list.ts';
 
 /** The document as `JSON.parse` has it, put together from the pieces. */
 function reassembled(text: string, field: string | undefined, bytesAtOnce: number): unknown {

@@ -1,7 +1,7 @@
 import { PixelVotes, SemanticConfusion } from '@u2seg/metrics';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addLabelPairs, countLabelPairs } from '../src/label-pairs.ts';
+import { addLabelPairs, countLabelPairs } from '../../src/semantic/label-pairs.ts';
 
 /** One pixel after the other. */
 function countedByLoop(first: Uint8Array, second: Uint8Array): Uint32Array {
