@@ -1,6 +1,6 @@
 import { assertInteger, type OnProgress } from '@u2seg/core';
-import type { ClusteringEngine } from './engine.ts';
-import { kMeans, type KMeansOptions, type KMeansResult } from './kmeans.ts';
+import type { ClusteringEngine } from './engines/engine.ts';
+import { kMeans, type KMeansOptions, type KMeansResult } from './kmeans/kmeans.ts';
 import { normalizeRows } from './points.ts';
 
 export interface ClusterInstancesOptions {

@@ -1,5 +1,5 @@
 import { assertInteger } from '@u2seg/core';
-import { DistanceKernel } from './assign-kernel.ts';
+import { DistanceKernel } from './engines/assign-kernel.ts';
 import { checkedSquaredNorms } from './points.ts';
 
 export interface KnnDensityOptions {

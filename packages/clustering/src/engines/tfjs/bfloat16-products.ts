@@ -1,4 +1,4 @@
-import { floatRounding, underflow } from './nearness.ts';
+import { floatRounding, underflow } from '../../kmeans/nearness.ts';
 import { largestOf, longestRow, type CentroidRounding, type HeldPoints, type ScoreProducts } from './score-products.ts';
 import { take, type TfModule, type TfTensor } from './tfjs-module.ts';
 

@@ -1,5 +1,5 @@
 import { instantiateWasm } from '@u2seg/core';
-import type { Metric } from './engine.ts';
+import type { Metric } from '../engines/engine.ts';
 
 interface NearnessExports {
   readonly memory: WebAssembly.Memory;
@@ -47,7 +47,7 @@ export class Nearness {
     const dim = this.#dim;
     if (this.#row < 0) {
       const centroids = this.#centroids!;
-      this.#wasm ??= instantiateWasm<NearnessExports>(new URL('../wasm/assign.wasm', import.meta.url));
+      this.#wasm ??= instantiateWasm<NearnessExports>(new URL('../../wasm/assign.wasm', import.meta.url));
       const bytes = heapStart + 4 * (dim + centroids.length);
       if (this.#wasm.reserve(bytes) < 0) throw new RangeError(`clustering: cannot get ${bytes} bytes of memory`);
       this.#floats = new Float32Array(this.#wasm.memory.buffer);

@@ -1,4 +1,4 @@
-import type { Metric } from './engine.ts';
+import type { Metric } from '../engines/engine.ts';
 
 /**
  * Sum and count of the points of every cluster, in float64, kept up to date by moving only the points whose cluster

@@ -37,7 +37,7 @@ export class AssignKernel {
   #out = 0;
 
   constructor() {
-    this.#wasm = instantiateWasm<AssignExports>(new URL('../wasm/assign.wasm', import.meta.url));
+    this.#wasm = instantiateWasm<AssignExports>(new URL('../../wasm/assign.wasm', import.meta.url));
   }
 
   /** Packs centroids [K, D] and their bias [K] for {@link AssignKernel.nearestTwo}. */
@@ -96,7 +96,7 @@ export class TopTwoKernel {
   readonly #wasm: AssignExports;
 
   constructor() {
-    this.#wasm = instantiateWasm<AssignExports>(new URL('../wasm/assign.wasm', import.meta.url));
+    this.#wasm = instantiateWasm<AssignExports>(new URL('../../wasm/assign.wasm', import.meta.url));
   }
 
   /** @param scores - [rows, K]; written to `out` from row `start` */
@@ -126,7 +126,7 @@ export class DistanceKernel {
   readonly #nearest: number;
 
   constructor(points: Float32Array, n: number, dim: number) {
-    this.#wasm = instantiateWasm<AssignExports>(new URL('../wasm/assign.wasm', import.meta.url));
+    this.#wasm = instantiateWasm<AssignExports>(new URL('../../wasm/assign.wasm', import.meta.url));
     this.#n = n;
     this.#dim = dim;
     this.#center = heapStart + 4 * n * dim;

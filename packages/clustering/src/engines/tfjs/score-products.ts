@@ -1,5 +1,5 @@
-import { floatRounding, underflow } from './nearness.ts';
-import { squaredNorm } from './points.ts';
+import { floatRounding, underflow } from '../../kmeans/nearness.ts';
+import { squaredNorm } from '../../points.ts';
 import type { TfModule, TfTensor } from './tfjs-module.ts';
 
 /** What the product of this iteration's centroids may be wrong by, beside the rounding of the points. */

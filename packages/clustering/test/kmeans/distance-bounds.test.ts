@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DistanceBounds } from '../src/distance-bounds.ts';
-import { squaredNorm } from '../src/points.ts';
+import { DistanceBounds } from '../../src/kmeans/distance-bounds.ts';
+import { squaredNorm } from '../../src/points.ts';
 
 describe('DistanceBounds', () => {
   const vector = fc.array(fc.float({ min: -100, max: 100, noNaN: true }), { minLength: 5, maxLength: 5 });

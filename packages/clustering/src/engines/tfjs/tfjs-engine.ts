@@ -1,4 +1,4 @@
-import type { ClusteringEngine } from './engine.ts';
+import type { ClusteringEngine } from '../engine.ts';
 import type { TfModule } from './tfjs-module.ts';
 import { TfjsPoints } from './tfjs-points.ts';
 

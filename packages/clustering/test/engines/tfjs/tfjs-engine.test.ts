@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { kMeans, tfjsEngine, typedArraysEngine } from '@u2seg/clustering';
 import { SeededRng } from '@u2seg/core';
 import { describe, expect, it } from 'vitest';
-import { Bfloat16Products, roundToBfloat16 } from '../src/bfloat16-products.ts';
-import type { TfModule } from '../src/tfjs-module.ts';
+import { Bfloat16Products, roundToBfloat16 } from '../../../src/engines/tfjs/bfloat16-products.ts';
+import type { TfModule } from '../../../src/engines/tfjs/tfjs-module.ts';
 
 interface TensorFlow extends TfModule {
   setBackend(name: string): Promise<boolean>;

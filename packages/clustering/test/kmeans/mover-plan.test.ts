@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planIteration } from '../src/mover-plan.ts';
+import { planIteration } from '../../src/kmeans/mover-plan.ts';
 
 describe('planIteration', () => {
   const open = Int32Array.of(0, 3, 4, 9);

@@ -1,6 +1,6 @@
 import { assertLength, permutation, sampleWithoutReplacement, U2SegError, type Rng } from '@u2seg/core';
-import { DistanceKernel } from './assign-kernel.ts';
-import { gatherRows } from './points.ts';
+import { DistanceKernel } from '../engines/assign-kernel.ts';
+import { gatherRows } from '../points.ts';
 import { drawByWeight } from './empty-clusters.ts';
 import { torchRandomPermutation } from './mersenne-twister.ts';
 
