@@ -153,7 +153,7 @@ export function slice4(
  * @param ending - flags of the axis that ends, 0 for none; its lists from `afterIn` and `beforeIn`
  * @param beginning - flags of the axis that begins, 0 for none; its lists to `afterOut` and `beforeOut`, of which
  *   nothing is written from `afterEnd` and `beforeEnd` on
- * @param permutations - see `permutationBytes` in `src/crf-kernels.ts`
+ * @param permutations - see `permutationBytes` in `src/crf/crf-kernels.ts`
  */
 export function blurSweep1(
   from: i32,

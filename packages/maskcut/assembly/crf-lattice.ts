@@ -2,7 +2,7 @@
 // The permutohedral lattice of Adams, Baek and Davis (2010) as Kraehenbuehl and Koltun's dense CRF defines it: feature
 // order and rounding are theirs, for the result depends on them.
 //
-// A lattice point has a key, linear in its coordinates (see `keyOf` in `src/permutohedral-lattice.ts`), and a row, its
+// A lattice point has a key, linear in its coordinates (see `keyOf` in `src/crf/permutohedral-lattice.ts`), and a row, its
 // place in the order of keys from 1; row 0 stands for "no such point". Pixels come in strips of columns, so that a tile,
 // a run of pixels, is a rectangle of the photo: it meets each of its points many times, and numbers them by itself
 // (`locals`). An entry is a point of a tile; `map` leads from it to the row.

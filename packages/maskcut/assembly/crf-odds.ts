@@ -36,7 +36,7 @@ import {
 import { barrier } from './crf-threads';
 import { slice, splat } from './crf-tile';
 
-/** After the control block lie the permutations that pack and unpack rows, see `src/crf-kernels.ts`. */
+/** After the control block lie the permutations that pack and unpack rows, see `src/crf/crf-kernels.ts`. */
 const permutationsAt: usize = 512;
 
 /**

@@ -1,5 +1,5 @@
 // asc: library
-// The plan of a mean field: words that `src/mean-field.ts` writes.
+// The plan of a mean field: words that `src/crf/mean-field.ts` writes.
 import { tile } from './crf-lattice';
 
 /** Word `i` of a plan. */

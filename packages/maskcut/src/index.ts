@@ -10,8 +10,8 @@ export {
   type AffinityGraph,
   type AffinityOptions,
   type GramMatmul,
-} from './affinity-graph.ts';
-export { bipartition, type Bipartition } from './bipartition.ts';
+} from './cut/affinity-graph.ts';
+export { bipartition, type Bipartition } from './cut/bipartition.ts';
 export {
   crfIterations,
   cutlerCrfKernels,
@@ -20,7 +20,7 @@ export {
   type CrfKernel,
   type CrfNormalization,
   type GaussianKernel,
-} from './crf-settings.ts';
+} from './crf/crf-settings.ts';
 export {
   DenseCrf,
   denseCrfDefaults,
@@ -28,8 +28,8 @@ export {
   type CrfInferOptions,
   type CrfMarginals,
   type DenseCrfOptions,
-} from './dense-crf.ts';
-export type { CrfThreads } from './crf-kernels.ts';
+} from './crf/dense-crf.ts';
+export type { CrfThreads } from './crf/crf-kernels.ts';
 export { areaOf, componentAt, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
 export {
   maskCut,
@@ -38,13 +38,13 @@ export {
   type MaskCutOptions,
   type MaskCutResult,
   type MaskCutStop,
-} from './maskcut.ts';
+} from './cut/maskcut.ts';
 export {
   maskCutReference,
   maskCutReferenceDefaults,
   type MaskCutReferenceOptions,
   type ReferenceCut,
-} from './maskcut-reference.ts';
+} from './cut/maskcut-reference.ts';
 export { MaskCutPool, type MaskCutPoolOptions, type PooledOptions } from './maskcut-pool.ts';
 export { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
 export { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './objects/object-score.ts';
@@ -77,6 +77,6 @@ export {
   type AffinityOperator,
   type EigenvectorOptions,
   type SecondEigenvector,
-} from './second-eigenvector.ts';
-export { tokenCut, tokenCutDefaults, type TokenCutOptions, type TokenCutResult } from './tokencut.ts';
+} from './cut/second-eigenvector.ts';
+export { tokenCut, tokenCutDefaults, type TokenCutOptions, type TokenCutResult } from './cut/tokencut.ts';
 export { workingImage } from './working-image.ts';

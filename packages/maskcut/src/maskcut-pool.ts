@@ -1,5 +1,5 @@
 import { assertInteger, WorkerPool, type BboxXywh, type PatchFeatures, type RgbImage } from '@u2seg/core';
-import type { CrfKernel } from './crf-settings.ts';
+import type { CrfKernel } from './crf/crf-settings.ts';
 import { defaultProposalScore, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
 import type { ProposeMasksOptions, ScoredProposal } from './propose-masks.ts';
 

@@ -1,4 +1,4 @@
-import type { GridCut } from './maskcut.ts';
+import type { GridCut } from './cut/maskcut.ts';
 
 /** What a proposal's score is made from. */
 export interface ProposalDetails extends Omit<GridCut, 'mask'> {

@@ -7,11 +7,11 @@ import {
   type PatchFeatures,
   type RgbImage,
 } from '@u2seg/core';
-import { crfIterations, cutlerCrfKernels, type CrfKernel } from './crf-settings.ts';
-import type { CrfThreads } from './crf-kernels.ts';
-import { DenseCrf, denseCrfDefaults, maskLogOdds, type CrfForeground } from './dense-crf.ts';
+import type { CrfThreads } from './crf/crf-kernels.ts';
+import { crfIterations, cutlerCrfKernels, type CrfKernel } from './crf/crf-settings.ts';
+import { DenseCrf, denseCrfDefaults, maskLogOdds, type CrfForeground } from './crf/dense-crf.ts';
+import { maskCut, maskCutDefaults, type GridCut, type MaskCutOptions } from './cut/maskcut.ts';
 import { areaOf, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
-import { maskCut, maskCutDefaults, type GridCut, type MaskCutOptions } from './maskcut.ts';
 import { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
 import { resizeBilinear, workingImage } from './working-image.ts';
 

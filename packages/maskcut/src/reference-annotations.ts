@@ -8,8 +8,8 @@ import {
   type RgbImage,
   type Rle,
 } from '@u2seg/core';
-import { cutlerCrfKernels } from './crf-settings.ts';
-import { DenseCrf } from './dense-crf.ts';
+import { cutlerCrfKernels } from './crf/crf-settings.ts';
+import { DenseCrf } from './crf/dense-crf.ts';
 import { fillHoles, maskIou } from './grid-mask.ts';
 
 /**

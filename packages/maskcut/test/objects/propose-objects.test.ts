@@ -1,8 +1,8 @@
 import { decodeMask, encodeMask, rleBbox, rleIou, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { proposeObjects } from '../src/index.ts';
-import { boundaryStrength, opponentPlanes } from '../src/objects/boundary-map.ts';
+import { proposeObjects } from '../../src/index.ts';
+import { boundaryStrength, opponentPlanes } from '../../src/objects/boundary-map.ts';
 
 type Colour = readonly [number, number, number];
 

@@ -1,9 +1,9 @@
 import { areaOf, maskIou, resizeNearest, maskCutReference, referenceAnnotations, tokenCut } from '@u2seg/maskcut';
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
+import { readRgbPng } from '../png.ts';
 import { baseName, decode, featuresOf, goldenCases, type GoldenRle, type MaskCutCase } from './golden-case.ts';
 import { resizeBicubic } from './pillow-bicubic.ts';
-import { readRgbPng } from './png.ts';
 
 const folder = golden('maskcut');
 

@@ -6,8 +6,8 @@ import {
   U2SegError,
   type PatchFeatures,
 } from '@u2seg/core';
+import type { WasmArena } from '../wasm-arena.ts';
 import { cutArena, type CutKernels } from './cut-kernels.ts';
-import type { WasmArena } from './wasm-arena.ts';
 
 /**
  * Which patches look alike: an unweighted symmetric graph on N patches as bits, 8 times smaller than bytes and 64 times

@@ -2,7 +2,7 @@ import { DenseCrf, cutlerCrfKernels, stegoCrfKernels, type CrfKernel, type CrfNo
 import type { RgbImage } from '@u2seg/core';
 import { golden, type GoldenTensor } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readRgbPng } from './png.ts';
+import { readRgbPng } from '../png.ts';
 
 const folder = golden('crf');
 const [gaussian, bilateral] = cutlerCrfKernels as [CrfKernel, CrfKernel];

@@ -1,7 +1,7 @@
 import { assertInRange, assertInteger, assertPatchFeatures, type PatchFeatures } from '@u2seg/core';
+import { areaOf, componentAt } from '../grid-mask.ts';
 import { affinityBits, edgeCounts, type AffinityGraph, type AffinityOptions } from './affinity-graph.ts';
 import { bipartition } from './bipartition.ts';
-import { areaOf, componentAt } from './grid-mask.ts';
 import { secondEigenvector } from './second-eigenvector.ts';
 
 export interface MaskCutOptions extends AffinityOptions {

@@ -1,6 +1,6 @@
 import { assertInRange, type PatchFeatures } from '@u2seg/core';
+import { componentAt } from '../grid-mask.ts';
 import { affinityBits, cosineSimilarities } from './affinity-graph.ts';
-import { componentAt } from './grid-mask.ts';
 import { lanczos, secondEigenvector, type SecondEigenvector } from './second-eigenvector.ts';
 
 export interface TokenCutOptions {

@@ -1,7 +1,7 @@
 import { compiledModuleUrl, U2SegError } from '@u2seg/core';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { abort, WasmArena } from './wasm-arena.ts';
+import { abort, WasmArena } from '../wasm-arena.ts';
 
 /** Exports of `assembly/crf.ts`. */
 export interface CrfKernels {
@@ -100,7 +100,7 @@ export class CrfArena extends WasmArena<CrfKernels> {
 
   constructor() {
     const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
-    super(new URL('../wasm/crf.wasm', import.meta.url), crfImports(memory));
+    super(new URL('../../wasm/crf.wasm', import.meta.url), crfImports(memory));
     this.#control = this.allocate(controlBytes + permutationBytes);
     writePermutations(this.u8(this.#control + controlBytes, permutationBytes));
   }

@@ -1,7 +1,7 @@
 import { assertInteger, type PatchFeatures } from '@u2seg/core';
+import { areaOf, componentAt, maskIou, resizeNearest } from '../grid-mask.ts';
 import { affinityBits, paintOut, type AffinityGraph, type AffinityOptions } from './affinity-graph.ts';
 import { bipartition, type Bipartition } from './bipartition.ts';
-import { areaOf, componentAt, maskIou, resizeNearest } from './grid-mask.ts';
 import { secondEigenvector, type SecondEigenvector } from './second-eigenvector.ts';
 
 export interface MaskCutReferenceOptions extends AffinityOptions {

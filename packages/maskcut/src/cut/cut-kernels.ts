@@ -1,4 +1,4 @@
-import { WasmArena } from './wasm-arena.ts';
+import { WasmArena } from '../wasm-arena.ts';
 
 /** Exports of `assembly/cut.ts`. */
 export interface CutKernels {
@@ -36,7 +36,7 @@ let arena: WasmArena<CutKernels> | undefined;
 
 /** The thread's instance, emptied: a caller owns it until it returns, and nothing of it outlives the call. */
 export function cutArena(): WasmArena<CutKernels> {
-  arena ??= new WasmArena<CutKernels>(new URL('../wasm/cut.wasm', import.meta.url));
+  arena ??= new WasmArena<CutKernels>(new URL('../../wasm/cut.wasm', import.meta.url));
   arena.reset();
   return arena;
 }
