@@ -1,8 +1,8 @@
 import { assertInteger, assertLength } from '@u2seg/core';
-import { AssignmentStep } from './kmeans/assignment.ts';
 import type { ClusteringEngine, Metric } from './engines/engine.ts';
-import { checkedSquaredNorms } from './points.ts';
 import { wasmEngine } from './engines/wasm-engine.ts';
+import { AssignmentStep } from './kmeans/assignment.ts';
+import { checkedSquaredNorms } from './points.ts';
 
 export interface AssignPointsOptions {
   /** D, the width of a point and of a centroid. */

@@ -1,6 +1,6 @@
 import type { TensorSession } from '@u2seg/core';
-import { TopTwoKernel } from './assign-kernel.ts';
 import { gatherRows } from '../points.ts';
+import { TopTwoKernel } from './assign-kernel.ts';
 import { emptyNearestTwo, scoreBias, type ClusteringEngine, type LoadedPoints } from './engine.ts';
 import { scoreModel } from './onnx-model.ts';
 

@@ -1,5 +1,5 @@
-import { type ClusteringEngine, type LoadedPoints } from './engine.ts';
 import { squaredNorm } from '../points.ts';
+import { type ClusteringEngine, type LoadedPoints } from './engine.ts';
 
 /** Readable baseline: plain float64 loops over typed arrays, one thread, nothing to build. */
 export function typedArraysEngine(): ClusteringEngine {

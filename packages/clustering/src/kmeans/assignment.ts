@@ -1,6 +1,6 @@
 import type { ClusteringEngine, LoadedPoints, Metric, NearestTwo } from '../engines/engine.ts';
-import { floatRounding, Nearness, underflow } from './nearness.ts';
 import { gatherRows, squaredNorm } from '../points.ts';
+import { floatRounding, Nearness, underflow } from './nearness.ts';
 
 /** The engine's answer with near ties settled, and how far its scores may be off. */
 export interface SettledNearest extends NearestTwo {

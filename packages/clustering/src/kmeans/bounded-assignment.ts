@@ -1,8 +1,8 @@
+import type { Metric } from '../engines/engine.ts';
+import { gatherRows } from '../points.ts';
 import type { AssignmentStep } from './assignment.ts';
 import { DistanceBounds } from './distance-bounds.ts';
-import type { Metric } from '../engines/engine.ts';
 import { planIteration, type IterationPlan } from './mover-plan.ts';
-import { gatherRows } from '../points.ts';
 
 /**
  * The assignment step of one run of Lloyd's algorithm, remembering enough to compute few of its N K scores.

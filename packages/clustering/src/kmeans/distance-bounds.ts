@@ -1,6 +1,6 @@
 import type { Metric } from '../engines/engine.ts';
-import { Nearness } from './nearness.ts';
 import { squaredNorm } from '../points.ts';
+import { Nearness } from './nearness.ts';
 
 /**
  * Turns scores into bounds on distances, for the triangle inequality.

@@ -1,12 +1,12 @@
 import { assertInRange, assertInteger, deriveSeed, seededRng, type OnProgress } from '@u2seg/core';
+import type { ClusteringEngine, Metric } from '../engines/engine.ts';
+import { wasmEngine } from '../engines/wasm-engine.ts';
+import { checkedSquaredNorms, normalizeRows, squaredNorm } from '../points.ts';
 import { AssignmentStep } from './assignment.ts';
 import { BoundedAssignment } from './bounded-assignment.ts';
 import { ClusterSums } from './cluster-sums.ts';
 import { handleEmptyClusters, type EmptyClusterPolicy } from './empty-clusters.ts';
-import type { ClusteringEngine, Metric } from '../engines/engine.ts';
 import { initialCentroids, type KMeansStart } from './initial-centroids.ts';
-import { checkedSquaredNorms, normalizeRows, squaredNorm } from '../points.ts';
-import { wasmEngine } from '../engines/wasm-engine.ts';
 
 export interface KMeansOptions {
   /** D, the width of a point. */

@@ -1,9 +1,9 @@
 import { assertInRange, assertInteger, deriveSeed, seededRng, U2SegError, type OnProgress } from '@u2seg/core';
 import { assignPoints } from '../assign-points.ts';
-import { drawByWeight } from './empty-clusters.ts';
 import type { ClusteringEngine } from '../engines/engine.ts';
-import { initialCentroids, type KMeansStart } from './initial-centroids.ts';
 import { checkedSquaredNorms, normalizeRows } from '../points.ts';
+import { drawByWeight } from './empty-clusters.ts';
+import { initialCentroids, type KMeansStart } from './initial-centroids.ts';
 
 /** Points in batches, from the start at every call: a file read again, or arrays in memory. */
 export type PointBatches = () => AsyncIterable<Float32Array> | Iterable<Float32Array>;

@@ -1,5 +1,5 @@
-import { coco80, cocoStuff53 } from './classes-coco.ts';
 import type { ClassList } from './class-list.ts';
+import { coco80, cocoStuff53 } from './classes-coco.ts';
 
 /** U2Seg's 15 stuff super-categories, in the order of their ids 1 to 15. */
 export const u2segStuffNames: readonly string[] = [

@@ -1,5 +1,5 @@
-import { coco80 } from './classes-coco.ts';
 import type { ClassList } from './class-list.ts';
+import { coco80 } from './classes-coco.ts';
 
 const vocNames =
   'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa train ' +

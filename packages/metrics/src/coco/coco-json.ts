@@ -1,13 +1,5 @@
 import { U2SegError } from '@u2seg/core';
-import { addSegmentation } from './coco-segmentation.ts';
-import {
-  indexById,
-  sortedById,
-  type CocoCategory,
-  type CocoDetections,
-  type CocoGroundTruth,
-  type CocoImage,
-} from './coco-tables.ts';
+import { readJsonList } from '../json/json-list.ts';
 import {
   arrayAt,
   badRecord,
@@ -18,7 +10,15 @@ import {
   sizeAt,
   type JsonObject,
 } from '../json/json-record.ts';
-import { readJsonList } from '../json/json-list.ts';
+import { addSegmentation } from './coco-segmentation.ts';
+import {
+  indexById,
+  sortedById,
+  type CocoCategory,
+  type CocoDetections,
+  type CocoGroundTruth,
+  type CocoImage,
+} from './coco-tables.ts';
 import { PolygonStore } from './polygon-store.ts';
 import { RunTableBuilder, type RunTable } from './run-table.ts';
 

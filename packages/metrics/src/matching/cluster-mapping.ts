@@ -1,6 +1,6 @@
 import { U2SegError } from '@u2seg/core';
-import type { ClusterMatch, MatchingProtocol } from './cluster-matching.ts';
 import { arrayAt, badRecord, finiteAt, integerAt, objectAt, parseJson } from '../json/json-record.ts';
+import type { ClusterMatch, MatchingProtocol } from './cluster-matching.ts';
 
 /** What a mapping was fitted on. Scoring the same data with it is what the papers do, and the report then says so. */
 export interface FittedOn {

@@ -1,7 +1,4 @@
 import { assertInteger, U2SegError, type BboxXywh, type Rle } from '@u2seg/core';
-import { describeMapping, type ClusterMapping } from './cluster-mapping.ts';
-import { matchClusters, type MatchingProtocol } from './cluster-matching.ts';
-import { instanceVoteDefaults, InstanceVotes, type InstanceVoteOptions } from './cluster-votes.ts';
 import { CocoAccumulator, type CocoReport } from '../coco/coco-evaluate.ts';
 import {
   detectionsFrom,
@@ -11,6 +8,9 @@ import {
   type GroundTruthInstance,
 } from '../coco/coco-tables.ts';
 import { DataHash, imageDigest } from '../data-hash.ts';
+import { describeMapping, type ClusterMapping } from './cluster-mapping.ts';
+import { matchClusters, type MatchingProtocol } from './cluster-matching.ts';
+import { instanceVoteDefaults, InstanceVotes, type InstanceVoteOptions } from './cluster-votes.ts';
 
 /** A detection that knows its cluster and no class. */
 export interface ClusteredDetection {

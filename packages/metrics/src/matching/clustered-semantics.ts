@@ -1,11 +1,11 @@
 import { assertInteger, assertLength, U2SegError } from '@u2seg/core';
+import { DataHash, imageDigest } from '../data-hash.ts';
+import { scoreConfusion, semanticDefaults, type SemanticReport } from '../semantic/confusion-scores.ts';
+import { countLabelPairs } from '../semantic/label-pairs.ts';
+import { remapTable, sequentialRemapTable } from '../semantic/label-remap.ts';
 import { describeMapping, type ClusterMapping } from './cluster-mapping.ts';
 import { matchClusters, type MatchingProtocol } from './cluster-matching.ts';
 import { semanticVoteDefaults, SemanticVotes } from './cluster-votes.ts';
-import { scoreConfusion, semanticDefaults, type SemanticReport } from '../semantic/confusion-scores.ts';
-import { DataHash, imageDigest } from '../data-hash.ts';
-import { countLabelPairs } from '../semantic/label-pairs.ts';
-import { remapTable, sequentialRemapTable } from '../semantic/label-remap.ts';
 
 export interface ClusteredSemanticOptions {
   readonly classNames: readonly string[];

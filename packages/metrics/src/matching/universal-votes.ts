@@ -1,7 +1,7 @@
 import type { BboxXywh } from '@u2seg/core';
+import type { PanopticCategory } from '../panoptic/panoptic-quality.ts';
 import { matchClusterGroups, type ClusterMatch, type MatchingProtocol } from './cluster-matching.ts';
 import { InstanceVotes, type InstanceVoteOptions, type VoteCounts } from './cluster-votes.ts';
-import type { PanopticCategory } from '../panoptic/panoptic-quality.ts';
 import type { ComparedImage } from './universal-image.ts';
 
 /** Clusters of things come first, then those of stuff; classes are indices into `categories`. */

@@ -1,9 +1,9 @@
 import { assertInteger, U2SegError } from '@u2seg/core';
+import { DataHash } from '../data-hash.ts';
+import type { PanopticCategory } from '../panoptic/panoptic-quality.ts';
 import { describeMapping, type ClusterMapping } from './cluster-mapping.ts';
 import type { MatchingProtocol } from './cluster-matching.ts';
 import { instanceVoteDefaults, semanticVoteDefaults, type InstanceVoteOptions } from './cluster-votes.ts';
-import { DataHash } from '../data-hash.ts';
-import type { PanopticCategory } from '../panoptic/panoptic-quality.ts';
 import { compareImage, type ComparedImage, type UniversalPair } from './universal-image.ts';
 import { scoreUniversal, type UniversalScores } from './universal-score.ts';
 import { clusterIndex, matchUniversal, pixelVotes, u2segVotes, type UniversalSpace } from './universal-votes.ts';

@@ -1,6 +1,6 @@
 import { assertInteger, assertLength, U2SegError } from '@u2seg/core';
-import { assignHungarian } from './hungarian.ts';
 import { addLabelPairs } from '../semantic/label-pairs.ts';
+import { assignHungarian } from './hungarian.ts';
 
 export interface UnsupervisedOptions {
   readonly numClasses: number;

@@ -1,6 +1,6 @@
-import type { Metric } from '../engine.ts';
 import { floatRounding } from '../../kmeans/nearness.ts';
 import { squaredNorm } from '../../points.ts';
+import type { Metric } from '../engine.ts';
 import type { CentroidRounding, ScoreProducts } from './score-products.ts';
 import { take, type TfModule } from './tfjs-module.ts';
 

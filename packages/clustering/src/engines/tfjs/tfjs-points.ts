@@ -1,6 +1,6 @@
-import { chooseProducts, trialRows } from './choose-products.ts';
-import type { LoadedPoints, NearestTwo } from '../engine.ts';
 import { Nearness } from '../../kmeans/nearness.ts';
+import type { LoadedPoints, NearestTwo } from '../engine.ts';
+import { chooseProducts, trialRows } from './choose-products.ts';
 import { calibrationRows, FloatProducts, type CentroidRounding, type ScoreProducts } from './score-products.ts';
 import { errorOf, loadBlock, meanOf, type Block, type PointSet } from './tfjs-block.ts';
 import type { TfjsEngineOptions } from './tfjs-engine.ts';
