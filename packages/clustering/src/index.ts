@@ -33,7 +33,8 @@ export {
   onnxruntimeEngineDefaults,
   type OnnxruntimeEngineOptions,
 } from './engines/onnxruntime-engine.ts';
-export { tfjsEngine, tfjsEngineDefaults, type TfjsEngineOptions } from './engines/tfjs/tfjs-engine.ts';
+export { tfjsEngine, tfjsEngineDefaults } from './engines/tfjs/tfjs-engine.ts';
 export type { TfModule, TfTensor } from './engines/tfjs/tfjs-module.ts';
+export type { TfjsEngineOptions } from './engines/tfjs/tfjs-points.ts';
 export { typedArraysEngine } from './engines/typed-arrays-engine.ts';
 export { wasmEngine, wasmEngineDefaults, type WasmEngineOptions } from './engines/wasm-engine.ts';

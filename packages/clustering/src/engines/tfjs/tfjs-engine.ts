@@ -1,16 +1,6 @@
 import type { ClusteringEngine } from '../engine.ts';
 import type { TfModule } from './tfjs-module.ts';
-import { TfjsPoints } from './tfjs-points.ts';
-
-export interface TfjsEngineOptions {
-  /** Points per matrix product; its scores take 4 * K bytes a point on the device. */
-  readonly rowsPerProduct?: number;
-  /**
-   * Numbers the products are made of. `auto` tries bfloat16 where the backend is TensorFlow itself, and keeps what was
-   * faster. The assignment is the same with either: what short numbers leave open is settled in float64.
-   */
-  readonly precision?: 'auto' | 'float32' | 'bfloat16';
-}
+import { TfjsPoints, type TfjsEngineOptions } from './tfjs-points.ts';
 
 export const tfjsEngineDefaults: Required<TfjsEngineOptions> = { rowsPerProduct: 4096, precision: 'float32' };
 

@@ -3,8 +3,17 @@ import type { LoadedPoints, NearestTwo } from '../engine.ts';
 import { chooseProducts, trialRows } from './choose-products.ts';
 import { calibrationRows, FloatProducts, type CentroidRounding, type ScoreProducts } from './score-products.ts';
 import { errorOf, loadBlock, meanOf, type Block, type PointSet } from './tfjs-block.ts';
-import type { TfjsEngineOptions } from './tfjs-engine.ts';
 import { take, type TfModule, type TfTensor } from './tfjs-module.ts';
+
+export interface TfjsEngineOptions {
+  /** Points per matrix product; its scores take 4 * K bytes a point on the device. */
+  readonly rowsPerProduct?: number;
+  /**
+   * Numbers the products are made of. `auto` tries bfloat16 where the backend is TensorFlow itself, and keeps what was
+   * faster. The assignment is the same with either: what short numbers leave open is settled in float64.
+   */
+  readonly precision?: 'auto' | 'float32' | 'bfloat16';
+}
 
 /** Share of a block beyond which all of it is computed: picking rows costs a copy. */
 const wholeBlockRatio = 0.7;
