@@ -24,6 +24,7 @@ export {
 export { maskAt, packMasks, type RunTable } from './coco/run-table.ts';
 export { assignHungarian, type Assignment } from './matching/hungarian.ts';
 export { labelBoundary } from './semantic/label-boundary.ts';
+export type { PanopticImage, PanopticSegment } from './panoptic/panoptic-image.ts';
 export { readPanopticJson, type PanopticAnnotation, type PanopticDataset } from './panoptic/panoptic-json.ts';
 export {
   PanopticQuality,
@@ -31,11 +32,9 @@ export {
   type PanopticAverage,
   type PanopticCategory,
   type PanopticClassScore,
-  type PanopticImage,
   type PanopticMode,
   type PanopticReport,
   type PanopticScore,
-  type PanopticSegment,
 } from './panoptic/panoptic-quality.ts';
 export {
   scoreConfusion,

@@ -1,7 +1,7 @@
 import { assertInteger, assertLength } from '@u2seg/core';
 import { imageDigest } from '../data-hash.ts';
 import { countOverlaps, type Overlaps } from '../panoptic/panoptic-overlap.ts';
-import type { PanopticImage, PanopticSegment } from '../panoptic/panoptic-quality.ts';
+import type { PanopticImage, PanopticSegment } from '../panoptic/panoptic-image.ts';
 
 /** A predicted segment before its cluster has a class. */
 export interface ClusteredSegment {

@@ -1,5 +1,6 @@
 import type { Overlaps } from '../panoptic/panoptic-overlap.ts';
-import { PanopticQuality, type PanopticReport, type PanopticSegment } from '../panoptic/panoptic-quality.ts';
+import type { PanopticSegment } from '../panoptic/panoptic-image.ts';
+import { PanopticQuality, type PanopticReport } from '../panoptic/panoptic-quality.ts';
 import { scoreConfusion, semanticDefaults, type SemanticReport } from '../semantic/confusion-scores.ts';
 import type { ComparedImage } from './universal-image.ts';
 import { clusterIndex, type UniversalSpace } from './universal-votes.ts';

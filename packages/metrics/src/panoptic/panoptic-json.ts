@@ -3,7 +3,8 @@ import { readCategories } from '../coco/coco-json.ts';
 import { sortedById, type CocoImage } from '../coco/coco-tables.ts';
 import { readJsonList } from '../json/json-list.ts';
 import { arrayAt, badRecord, integerAt, objectAt, sizeAt, type JsonObject } from '../json/json-record.ts';
-import type { PanopticCategory, PanopticSegment } from './panoptic-quality.ts';
+import type { PanopticSegment } from './panoptic-image.ts';
+import type { PanopticCategory } from './panoptic-quality.ts';
 
 /** The segments of one image and the PNG that holds its map. */
 export interface PanopticAnnotation {

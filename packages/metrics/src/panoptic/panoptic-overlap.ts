@@ -1,5 +1,5 @@
 import { U2SegError } from '@u2seg/core';
-import type { PanopticImage } from './panoptic-quality.ts';
+import type { PanopticImage } from './panoptic-image.ts';
 
 /** Pixels shared by the segments of two maps of one image. */
 export interface Overlaps {
