@@ -15,6 +15,7 @@ export { assignLevels } from './boxes/level-assignment.ts';
 export { matchPredictions, type Matches, type MatcherOptions } from './boxes/matcher.ts';
 export { batchedNms, descendingOrder, topIndices } from './boxes/nms.ts';
 export { pasteMasks, pasteSoftMasks } from './boxes/paste-masks.ts';
+export type { RoiAlignOptions } from './boxes/roi-align-kernel.ts';
 export {
   ContourNetwork,
   contourNetworkDefaults,
@@ -39,6 +40,7 @@ export {
 } from './detector/config.ts';
 export { parseDetectron2Config, parseDetectron2TestSize } from './detector/detectron2-config.ts';
 export { dropLossWeights } from './detector/drop-loss.ts';
+export type { Initializer, ParameterLayout, ParameterSpec } from './detector/layer-specs.ts';
 export {
   PanopticCascadeModel,
   type InferOptions,
@@ -48,12 +50,7 @@ export {
   type TrainGradients,
 } from './detector/model.ts';
 export { combinePanoptic, type PanopticMap, type PanopticParts, type PanopticSegment } from './detector/panoptic.ts';
-export {
-  parameterSpecs,
-  type Initializer,
-  type ParameterLayout,
-  type ParameterSpec,
-} from './detector/parameter-specs.ts';
+export { parameterSpecs } from './detector/parameter-specs.ts';
 export { runtimeShape, toDisk, toRuntime, type LaidOut } from './detector/parameter-layout.ts';
 export { ParameterStore } from './detector/parameter-store.ts';
 export type { InstancePrediction, Prediction } from './detector/prediction.ts';
@@ -78,7 +75,6 @@ export { assertPrecision, cpuHasBfloat16, type Precision } from './tf/precision.
 export { loadTfBackend, tfBackendOrder, type TfBackend, type TfBackendName } from './tf/load-backend.ts';
 export { roiAlign } from './tf/roi-align.ts';
 export { sumOfSquares } from './tf/sum-of-squares.ts';
-export type { RoiAlignOptions } from './tf/roi-align-kernel.ts';
 export type { RoiBatch } from './tf/roi-batch.ts';
 export { withinScope } from './tf/within-scope.ts';
 export {

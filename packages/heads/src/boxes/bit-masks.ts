@@ -1,6 +1,6 @@
 import type { BinaryMask } from '@u2seg/core';
-import { roiAlignForward } from '../tf/roi-align-kernel.ts';
 import type { BoxArray } from './box-array.ts';
+import { roiAlignForward } from './roi-align-kernel.ts';
 
 /**
  * Training targets of a mask head: each mask cropped to its box and resized to `side` by ROIAlign at image scale, then

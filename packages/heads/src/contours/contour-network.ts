@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertImage, assertInteger, assertLength, U2SegError, type RgbImage } from '@u2seg/core';
 import { convLayer, type ForwardPass } from '../detector/layers.ts';
-import { convSpecs, msra, normal } from '../detector/layer-specs.ts';
-import type { ParameterSpec } from '../detector/parameter-specs.ts';
+import { convSpecs, msra, normal, type ParameterSpec } from '../detector/layer-specs.ts';
 import { ParameterStore } from '../detector/parameter-store.ts';
 import { PreparedWeights } from '../detector/prepared-weights.ts';
 import { RunningStatistics } from '../detector/running-statistics.ts';

@@ -1,6 +1,39 @@
-/** Specs of single layers, under the names torch and detectron2 give their tensors. */
+/** What is known of one tensor, and the specs of single layers, under the names torch and detectron2 give their tensors. */
 import type { NormKind } from './config.ts';
-import type { Initializer, ParameterLayout, ParameterSpec } from './parameter-specs.ts';
+
+/** How a tensor lies in a torch checkpoint, and so how it is turned for channels-last use. */
+export type ParameterLayout =
+  /** [Cout, Cin, k, k] on disk, [k, k, Cin, Cout] here. */
+  | { readonly kind: 'convolution' }
+  /** Transposed convolution: [Cin, Cout, k, k] on disk, [Cin, k * k * Cout] here. */
+  | { readonly kind: 'deconvolution' }
+  /** [out, in] on disk, [in, out] here. */
+  | { readonly kind: 'linear' }
+  /** Linear layer on a flattened map: [out, C * H * W] on disk, [H * W * C, out] here. */
+  | { readonly kind: 'linear-on-map'; readonly channels: number; readonly area: number }
+  /** As it is. */
+  | { readonly kind: 'vector' };
+
+/** Initial values: normal with a deviation, uniform within a bound, or one value. */
+export type Initializer =
+  | { readonly kind: 'normal'; readonly deviation: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'constant'; readonly value: number };
+
+export interface ParameterSpec {
+  /** Name in detectron2's state dictionary. */
+  readonly name: string;
+  /** Shape on disk. */
+  readonly shape: readonly number[];
+  readonly layout: ParameterLayout;
+  readonly init: Initializer;
+  /** Optimized; otherwise a buffer or a frozen weight. */
+  readonly trainable: boolean;
+  /** What the optimizer's weight-decay rules distinguish. */
+  readonly role: 'weight' | 'bias' | 'norm' | 'buffer';
+  /** `num_batches_tracked` is an int64 scalar on disk; everything else is float32. */
+  readonly dtype: 'float32' | 'int64';
+}
 
 export const constant = (value: number): Initializer => ({ kind: 'constant', value });
 export const normal = (deviation: number): Initializer => ({ kind: 'normal', deviation });

@@ -1,4 +1,4 @@
-import type { ParameterLayout } from './parameter-specs.ts';
+import type { ParameterLayout } from './layer-specs.ts';
 
 export interface LaidOut {
   readonly data: Float32Array;

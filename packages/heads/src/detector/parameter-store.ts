@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { deriveSeed, SeededRng, U2SegError } from '@u2seg/core';
 import type { DetectorConfig } from './config.ts';
+import type { Initializer, ParameterSpec } from './layer-specs.ts';
 import { runtimeShape } from './parameter-layout.ts';
-import { parameterSpecs, type Initializer, type ParameterSpec } from './parameter-specs.ts';
+import { parameterSpecs } from './parameter-specs.ts';
 
 /** Parameters and buffers of a network by their names on disk, as variables of the current backend. */
 export class ParameterStore {

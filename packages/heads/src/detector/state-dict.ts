@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { U2SegError } from '@u2seg/core';
-import type { ParameterStore } from './parameter-store.ts';
+import type { ParameterSpec } from './layer-specs.ts';
 import { toDisk, toRuntime } from './parameter-layout.ts';
-import type { ParameterSpec } from './parameter-specs.ts';
+import type { ParameterStore } from './parameter-store.ts';
 
 /** A network as far as its tensors go. */
 export interface WithStore {

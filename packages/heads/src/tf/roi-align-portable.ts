@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { takeBoxes, takeRows } from '../boxes/box-array.ts';
-import { roiAlignBackward, roiAlignForward } from './roi-align-kernel.ts';
+import { roiAlignBackward, roiAlignForward } from '../boxes/roi-align-kernel.ts';
 import { rowCount, type MapLevel, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
 
 /** ROIAlign by this package's own typed-array kernel; it defines the result and runs on every backend. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { boxWeights, type AxisWeights } from './roi-align-kernel.ts';
+import { boxWeights, type AxisWeights } from '../boxes/roi-align-kernel.ts';
 import { rowCount, type MapLevel, type PoolingOptions, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
 import { compressedRows, sparseProduct, type SparseMatrix } from './sparse-product.ts';
 import type { TensorflowKernels } from './tensorflow-kernels.ts';

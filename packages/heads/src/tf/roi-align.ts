@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { RoiAlignOptions } from './roi-align-kernel.ts';
+import type { RoiAlignOptions } from '../boxes/roi-align-kernel.ts';
 import { portableRoiAlign } from './roi-align-portable.ts';
-import { mapRows, type MapRows, type PoolingOptions, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
 import { tensorflowRoiAlign } from './roi-align-tensorflow.ts';
+import { mapRows, type MapRows, type PoolingOptions, type RoiAlignKernels, type RoiBatch } from './roi-batch.ts';
 import { tensorflowKernels } from './tensorflow-kernels.ts';
 
 /** ROIAlign of the current backend: TensorFlow's sparse product where it runs, else {@link portableRoiAlign}. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { RoiAlignOptions } from './roi-align-kernel.ts';
+import type { RoiAlignOptions } from '../boxes/roi-align-kernel.ts';
 
 /** Regions of a batch: boxes in input pixels, the image each belongs to and the map it is pooled from. */
 export interface RoiBatch {
