@@ -1,15 +1,24 @@
+/** Every {@link ErrorCode}. */
+export const errorCodes = [
+  'shape-mismatch',
+  'out-of-range',
+  'bad-format',
+  'not-converged',
+  'not-found',
+  'unsupported',
+  'unavailable',
+  'conflict',
+  'wrong-usage',
+  'io',
+] as const;
+
 /** What kind of failure an {@link U2SegError} reports. */
-export type ErrorCode =
-  | 'shape-mismatch'
-  | 'out-of-range'
-  | 'bad-format'
-  | 'not-converged'
-  | 'not-found'
-  | 'unsupported'
-  | 'unavailable'
-  | 'conflict'
-  | 'wrong-usage'
-  | 'io';
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** Whether a value that crossed a thread, process or file boundary is one of our codes. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return (errorCodes as readonly unknown[]).includes(value);
+}
 
 /**
  * Base of every error this repository throws on purpose. Branch on `code`, not on `message`.

@@ -1,5 +1,14 @@
 export { writeFileAtomic } from './atomic-file.ts';
-export { assertInRange, assertInteger, assertLength, U2SegError, type ErrorCode } from './errors.ts';
+export { compiledModuleUrl } from './compiled-module.ts';
+export {
+  assertInRange,
+  assertInteger,
+  assertLength,
+  errorCodes,
+  isErrorCode,
+  U2SegError,
+  type ErrorCode,
+} from './errors.ts';
 export { explainIoError, ioError } from './io-error.ts';
 export { assertImage, type BinaryMask, type RgbImage } from './image.ts';
 export { mapOrdered } from './map-ordered.ts';
@@ -14,10 +23,4 @@ export type { MaskProposal, Segment } from './segments.ts';
 export { serveWorker } from './serve-worker.ts';
 export type { HostTensor, TensorSession } from './tensor-session.ts';
 export { compileWasm, instantiateWasm } from './wasm.ts';
-export {
-  compiledModuleUrl,
-  WorkerPool,
-  type WorkerPoolOptions,
-  type WorkerReply,
-  type WorkerRequest,
-} from './worker-pool.ts';
+export { WorkerPool, type WorkerPoolOptions, type WorkerReply, type WorkerRequest } from './worker-pool.ts';

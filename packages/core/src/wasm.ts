@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { U2SegError } from './errors.ts';
 
 /**
@@ -19,9 +20,11 @@ export function compileWasm(url: URL): WebAssembly.Module {
   try {
     bytes = new Uint8Array(readFileSync(url));
   } catch (cause) {
-    throw new U2SegError('not-found', `instantiateWasm: ${url.pathname} is missing; build it with \`npm run build\`.`, {
-      cause,
-    });
+    throw new U2SegError(
+      'not-found',
+      `instantiateWasm: ${fileURLToPath(url)} is missing; build it with \`npm run build\`.`,
+      { cause },
+    );
   }
   return new WebAssembly.Module(bytes);
 }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
-import { U2SegError } from './errors.ts';
+import { compiledModuleUrl } from './compiled-module.ts';
+import { isErrorCode, U2SegError, type ErrorCode } from './errors.ts';
 
 /** A request as it reaches a worker, and the reply it posts back. */
 export interface WorkerRequest<T> {
@@ -11,7 +12,7 @@ export type WorkerReply<R> =
   | { readonly id: number; readonly result: R }
   | {
       readonly id: number;
-      readonly error: { readonly code: string; readonly message: string; readonly stack?: string };
+      readonly error: { readonly code: ErrorCode; readonly message: string; readonly stack?: string };
     };
 
 export interface WorkerPoolOptions {
@@ -19,15 +20,6 @@ export interface WorkerPoolOptions {
   readonly size: number;
   /** Handed to every worker as `workerData`. */
   readonly workerData?: unknown;
-}
-
-/**
- * URL of a module's compiled twin: under `src/` (tests, editors) the `.ts` file cannot run in a worker on Node 20, so
- * its `dist/*.js` is used; a built package is already there.
- */
-export function compiledModuleUrl(url: URL): URL {
-  const href = url.href.replace(/\/src\/([^?]*?)\.[jt]s$/u, '/dist/$1.js').replace(/\.ts$/u, '.js');
-  return new URL(href);
 }
 
 /**
@@ -88,8 +80,10 @@ export class WorkerPool<T, R> {
       worker.unref();
       this.#idle.push(worker);
       if ('error' in reply) {
-        const failure = new U2SegError(reply.error.code as 'io', reply.error.message);
-        if (reply.error.stack !== undefined) failure.stack = reply.error.stack;
+        // A type is no proof of what another thread posts.
+        const { code, message, stack } = reply.error;
+        const failure = new U2SegError(isErrorCode(code) ? code : 'unavailable', message);
+        if (stack !== undefined) failure.stack = stack;
         job.reject(failure);
       } else job.resolve(reply.result);
       this.#dispatch();
@@ -105,9 +99,8 @@ export class WorkerPool<T, R> {
     const job = this.#running.get(worker);
     this.#running.delete(worker);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const failure = new U2SegError('unavailable', `WorkerPool: worker ${this.#url.pathname} stopped: ${reason}.`, {
-      cause,
-    });
+    const module = fileURLToPath(this.#url);
+    const failure = new U2SegError('unavailable', `WorkerPool: worker ${module} stopped: ${reason}.`, { cause });
     job?.reject(failure);
     if (this.#closed) return;
     if (job !== undefined) {
