@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isMain } from './is-main.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const MINIMUM = [20, 19];
@@ -61,4 +62,4 @@ export async function setUp({ force = false } = {}) {
   console.error(`setup: ${setUpFaiss({ force, log }).message}`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await setUp({ force: process.argv.includes('--force') });
+if (isMain(import.meta.url)) await setUp({ force: process.argv.includes('--force') });

@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isMain } from '../is-main.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = join(root, 'node_modules', 'faiss-node');
@@ -42,7 +43,7 @@ export function setUpFaiss({ force = false, log = () => {} } = {}) {
   return { works: false, message: unavailable };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   console.error(
     setUpFaiss({ force: process.argv.includes('--force'), log: (line) => console.error(`faiss: ${line}`) }).message,
   );

@@ -27,6 +27,7 @@ import {
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { isMain } from '../is-main.mjs';
 
 const TENSORFLOW_VERSION = '2.21.0';
 /** SHA-256 of the wheels, as downloaded and hashed on the build machine; a processor without one is pinned on first download. */
@@ -328,7 +329,7 @@ async function fallBack(folder, why, remedy, log) {
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const result = await setUpTensorflow({
     force: process.argv.includes('--force'),
     log: (line) => console.error(`tensorflow: ${line}`),

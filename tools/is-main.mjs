@@ -1,0 +1,17 @@
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Whether a module, by its `import.meta.url`, is the script Node was started with.
+ *
+ * Node resolves links in a module's URL and not in `process.argv[1]`: compared as they are, a script in a folder reached by
+ * a link would do nothing and say nothing.
+ */
+export function isMain(url) {
+  const script = process.argv[1];
+  try {
+    return script !== undefined && realpathSync(script) === realpathSync(fileURLToPath(url));
+  } catch {
+    return false; // started from something that is no file
+  }
+}
