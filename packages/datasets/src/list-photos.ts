@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { explainIoError, U2SegError } from '@u2seg/core';
-import { ioError, quoteName } from './read-source.ts';
+import { fileError, quoteName } from './read-source.ts';
 
 export interface ListPhotosOptions {
   /** Whether folders inside the folder are searched too. */
@@ -69,7 +69,7 @@ export async function listPhotos(folder: string, options: ListPhotosOptions = {}
   const { recursive } = { ...listPhotosDefaults, ...options };
   const root = resolve(folder);
   const info = await stat(root).catch((cause: unknown) => {
-    throw ioError('listPhotos: cannot open the folder', folder, cause);
+    throw fileError('listPhotos: cannot open the folder', folder, cause);
   });
   if (!info.isDirectory()) {
     throw new U2SegError('wrong-usage', `listPhotos: wanted a folder of photos, got the file ${quoteName(folder)}.`);
@@ -126,7 +126,7 @@ class Walk {
       await access(here, constants.R_OK | constants.X_OK);
       entries = await readdir(here, { withFileTypes: true, encoding: 'buffer' });
     } catch (cause) {
-      if (relative === '') throw ioError('listPhotos: cannot read the folder', this.#root, cause);
+      if (relative === '') throw fileError('listPhotos: cannot read the folder', this.#root, cause);
       this.#skip(relative, `the folder cannot be read: ${explainIoError(cause)}`);
       return;
     }

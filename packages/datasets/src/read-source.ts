@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { ioError as systemError, U2SegError } from '@u2seg/core';
+import { ioError, U2SegError } from '@u2seg/core';
 
 /** A file by path or `file:` URL, or its bytes. */
 export type ImageSource = string | URL | Uint8Array;
@@ -19,8 +19,8 @@ export function nameOfSource(source: ImageSource): string {
 }
 
 /** Wraps a failed system call: who did what with which file, and why it failed. */
-export function ioError(doing: string, path: string, cause: unknown): U2SegError {
-  return systemError(`${doing} ${quoteName(path)}`, cause);
+export function fileError(doing: string, path: string, cause: unknown): U2SegError {
+  return ioError(`${doing} ${quoteName(path)}`, cause);
 }
 
 /**
@@ -47,7 +47,7 @@ export async function readSource(where: string, source: ImageSource): Promise<Ui
       await file.close();
     }
   } catch (cause) {
-    throw ioError(`${where}: cannot read`, path, cause);
+    throw fileError(`${where}: cannot read`, path, cause);
   }
   if (bytes.length === 0) throw new U2SegError('bad-format', `${where}: ${quoteName(path)} is empty (0 bytes).`);
   return bytes;

@@ -5,7 +5,7 @@ import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { assertInteger, assertLength, rleArea, rleBbox, rleToString, U2SegError, type Rle } from '@u2seg/core';
 import { writeLabelPng, writePanopticPng } from '../label-png.ts';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 import { masksOfIds } from '../readers/coco-panoptic.ts';
 
 /** A category of the labels: a cluster, or a class. */
@@ -80,7 +80,7 @@ export async function openLabelWriter(options: LabelWriterOptions): Promise<Labe
   const stuff = options.categories.filter(({ isThing }) => !isThing);
   assertInteger('openLabelWriter: stuff categories', stuff.length, 0, voidLabel - 1);
   await mkdir(options.folder, { recursive: true }).catch((cause: unknown) => {
-    throw ioError('openLabelWriter: cannot make the folder', options.folder, cause);
+    throw fileError('openLabelWriter: cannot make the folder', options.folder, cause);
   });
   return LabelWriter.open(options);
 }
@@ -254,7 +254,7 @@ class JsonLines {
     try {
       return new JsonLines(path, await open(path, 'w'));
     } catch (cause) {
-      throw ioError('openLabelWriter: cannot write', path, cause);
+      throw fileError('openLabelWriter: cannot write', path, cause);
     }
   }
 
@@ -266,7 +266,7 @@ class JsonLines {
     try {
       await this.#file!.writeFile(`${JSON.stringify(record)}\n`);
     } catch (cause) {
-      throw ioError('LabelWriter: cannot write', this.path, cause);
+      throw fileError('LabelWriter: cannot write', this.path, cause);
     }
     this.#count += 1;
   }
@@ -311,6 +311,6 @@ async function writeDocument(
     await rename(partial, path);
   } catch (cause) {
     await rm(partial, { force: true });
-    throw ioError('LabelWriter.finish: cannot write', path, cause);
+    throw fileError('LabelWriter.finish: cannot write', path, cause);
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rleArea, rleBbox, U2SegError } from '@u2seg/core';
 import { readLabelPng } from '../label-png.ts';
 import { compareCodeUnits } from '../list-photos.ts';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 import { masksOfIds } from './coco-panoptic.ts';
 import type { AnnotatedSegment, Dataset, DatasetCategory, DatasetImage } from './dataset.ts';
 
@@ -89,7 +89,7 @@ async function listFrames(root: string, split: string): Promise<DatasetImage[]> 
       }
     }
   } catch (cause) {
-    throw ioError('cannot list', folder, cause);
+    throw fileError('cannot list', folder, cause);
   }
   return images;
 }

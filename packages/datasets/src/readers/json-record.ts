@@ -1,7 +1,7 @@
 /** Access to records of annotation files that names file, record and field when something else is there than wanted. */
 import { readFile, stat } from 'node:fs/promises';
 import { U2SegError } from '@u2seg/core';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -26,7 +26,7 @@ export async function readJsonObject(path: string): Promise<JsonObject> {
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if (cause instanceof U2SegError) throw cause;
-    throw ioError('cannot read', path, cause);
+    throw fileError('cannot read', path, cause);
   }
   let value: unknown;
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { readImageHeader } from '../decode-image.ts';
 import { compareCodeUnits } from '../list-photos.ts';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 import type { AnnotatedSegment, Dataset, DatasetCategory } from './dataset.ts';
 import { stemOf } from './semantic-pairs.ts';
 
@@ -29,7 +29,7 @@ export const kittiCategories: readonly DatasetCategory[] = [
 export async function openKitti(root: string): Promise<Dataset> {
   const folder = join(root, 'training', 'image_2');
   const files = await readdir(folder).catch((cause: unknown) => {
-    throw ioError('cannot list', folder, cause);
+    throw fileError('cannot list', folder, cause);
   });
   const byName = new Map(kittiCategories.map((category) => [category.name, category.id]));
   return {
@@ -47,7 +47,7 @@ export async function openKitti(root: string): Promise<Dataset> {
       const { height, width } = await readImageHeader(path);
       const label = join(root, 'training', 'label_2', `${id}.txt`);
       const text = await readFile(label, 'utf8').catch((cause: unknown) => {
-        throw ioError('cannot read', label, cause);
+        throw fileError('cannot read', label, cause);
       });
       const lines = text.split(/\r?\n/u).filter((line) => line.trim() !== '');
       const segments = lines.map((line, i) => readLine(`${quoteName(label)}: line ${i + 1}`, line, byName));

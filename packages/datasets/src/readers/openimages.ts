@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { U2SegError } from '@u2seg/core';
 import { readImageHeader } from '../decode-image.ts';
 import { compareCodeUnits } from '../list-photos.ts';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 import type { Dataset, DatasetCategory } from './dataset.ts';
 
 export interface OpenImagesFiles {
@@ -33,7 +33,7 @@ interface ShareBox {
  */
 export async function openOpenImages(files: OpenImagesFiles): Promise<Dataset> {
   const classText = await readFile(files.classes, 'utf8').catch((cause: unknown) => {
-    throw ioError('cannot read', files.classes, cause);
+    throw fileError('cannot read', files.classes, cause);
   });
   const machineIds = new Map<string, number>();
   const categories = classText
@@ -100,7 +100,7 @@ async function readBoxes(path: string, machineIds: ReadonlyMap<string, number>):
     }
   } catch (cause) {
     if (cause instanceof U2SegError) throw cause;
-    throw ioError('cannot read', path, cause);
+    throw fileError('cannot read', path, cause);
   }
   return boxes;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { readLabelPng } from '../label-png.ts';
 import { listPhotos } from '../list-photos.ts';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 import type { Dataset, DatasetCategory } from './dataset.ts';
 
 export interface SemanticPairsFiles {
@@ -71,7 +71,7 @@ export async function openSemanticPairs(files: SemanticPairsFiles): Promise<Data
 /** Non-empty lines of a list file. @throws U2SegError `not-found` or `io` */
 export async function readNames(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw ioError('cannot read the list', path, cause);
+    throw fileError('cannot read the list', path, cause);
   });
   return text
     .split(/\r?\n/u)

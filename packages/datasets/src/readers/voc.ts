@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BboxXywh, type Rle, rleArea, rleBbox, U2SegError } from '@u2seg/core';
 import { readLabelPng } from '../label-png.ts';
-import { ioError, quoteName } from '../read-source.ts';
+import { fileError, quoteName } from '../read-source.ts';
 import { masksOfIds } from './coco-panoptic.ts';
 import type { AnnotatedSegment, Dataset, DatasetCategory } from './dataset.ts';
 import { readNames } from './semantic-pairs.ts';
@@ -49,7 +49,7 @@ export async function openVocBoxes({ name, split, root, categories }: VocFiles):
     load: async ({ id, path }) => {
       const file = join(root, 'Annotations', `${id}.xml`);
       const xml = await readFile(file, 'utf8').catch((cause: unknown) => {
-        throw ioError('cannot read', file, cause);
+        throw fileError('cannot read', file, cause);
       });
       const where = quoteName(file);
       const size = textOf(where, xml, 'size');
