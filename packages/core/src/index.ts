@@ -15,6 +15,17 @@ export { mapOrdered } from './map-ordered.ts';
 export { assertPatchFeatures, type Backbone, type BackboneInfo, type PatchFeatures } from './patch-features.ts';
 export type { OnProgress, ProgressEvent } from './progress.ts';
 export { deriveSeed, permutation, sampleWithoutReplacement, SeededRng, seededRng, type Rng } from './rng.ts';
+export {
+  bilinearTaps,
+  resampleBilinear,
+  resampleDefaults,
+  resampleNearest,
+  type Coordinates,
+  type ResampleOptions,
+  type Samples,
+  type SampleShape,
+  type Taps,
+} from './resample.ts';
 export { bboxIouMatrix, rleIntersection, rleIou, rleIouMatrix, rleMerge } from './rle-algebra.ts';
 export { rleFromBbox, rleFromPolygon, rleFromPolygons } from './rle-polygon.ts';
 export { decodeRleString, rleFromString, rleToString } from './rle-string.ts';

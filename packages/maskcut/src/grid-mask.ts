@@ -1,3 +1,5 @@
+import { resampleNearest } from '@u2seg/core';
+
 /**
  * Members of the 4-connected component that contains `seed`: the cells with the seed's value reachable from it.
  *
@@ -70,7 +72,10 @@ export function fillHoles(mask: Uint8Array, height: number, width: number): Uint
   return filled;
 }
 
-/** Nearest-neighbour resize as torch's: target cell `t` takes source cell `floor(t * source / target)`. */
+/**
+ * Mask at another size: target cell `t` takes the cell `floor(t * from / to)`, exactly. Torch, whose quotient is a float32,
+ * takes the one before for some sizes.
+ */
 export function resizeNearest(
   mask: Uint8Array,
   height: number,
@@ -78,15 +83,7 @@ export function resizeNearest(
   toHeight: number,
   toWidth: number,
 ): Uint8Array {
-  const out = new Uint8Array(toHeight * toWidth);
-  const columns = Int32Array.from({ length: toWidth }, (_, x) =>
-    Math.min(width - 1, Math.floor((x * width) / toWidth)),
-  );
-  for (let y = 0; y < toHeight; y += 1) {
-    const row = Math.min(height - 1, Math.floor((y * height) / toHeight)) * width;
-    for (let x = 0; x < toWidth; x += 1) out[y * toWidth + x] = mask[row + columns[x]!]!;
-  }
-  return out;
+  return resampleNearest(mask, { height, width }, toHeight, toWidth, { coordinates: 'exact' });
 }
 
 /** Number of cells set. */

@@ -2,6 +2,7 @@ import {
   assertImage,
   assertInteger,
   encodeMask,
+  resampleBilinear,
   rleBbox,
   type MaskProposal,
   type PatchFeatures,
@@ -13,7 +14,7 @@ import { DenseCrf, denseCrfDefaults, maskLogOdds, type CrfForeground } from './c
 import { maskCut, maskCutDefaults, type GridCut, type MaskCutOptions } from './cut/maskcut.ts';
 import { areaOf, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
 import { defaultProposalScore, shapeOf, type ProposalDetails, type ProposalScorer } from './proposal-score.ts';
-import { resizeBilinear, workingImage } from './working-image.ts';
+import { workingImage } from './working-image.ts';
 
 export interface ProposeMasksOptions extends MaskCutOptions {
   /** CRF kernels; none skips the CRF. */
@@ -93,7 +94,11 @@ export function finishProposals(
     const mask =
       work === image
         ? atWork
-        : fillHoles(aboveHalf(resizeBilinear(probability, work.height, work.width, height, width)), height, width);
+        : fillHoles(
+            aboveHalf(resampleBilinear(probability, work, height, width, { coordinates: 'exact' })),
+            height,
+            width,
+          );
     for (let i = 0; i < mask.length; i += 1) if (taken[i] !== 0) mask[i] = 0;
     const shape = shapeOf(mask, height, width);
     const imageAreaRatio = shape.area / mask.length;

@@ -54,31 +54,3 @@ function averageColumns(data: Float32Array, height: number, toHeight: number, wi
   }
   return out;
 }
-
-/** Bilinear resize of one channel without corner alignment, [H, W] -> [toH, toW]. */
-export function resizeBilinear(
-  field: Float32Array,
-  height: number,
-  width: number,
-  toHeight: number,
-  toWidth: number,
-): Float32Array {
-  if (height === toHeight && width === toWidth) return field;
-  const out = new Float32Array(toHeight * toWidth);
-  for (let y = 0; y < toHeight; y += 1) {
-    const sy = Math.min(height - 1, Math.max(0, ((y + 0.5) * height) / toHeight - 0.5));
-    const y0 = Math.floor(sy);
-    const y1 = Math.min(height - 1, y0 + 1);
-    const fy = sy - y0;
-    for (let x = 0; x < toWidth; x += 1) {
-      const sx = Math.min(width - 1, Math.max(0, ((x + 0.5) * width) / toWidth - 0.5));
-      const x0 = Math.floor(sx);
-      const x1 = Math.min(width - 1, x0 + 1);
-      const fx = sx - x0;
-      const top = field[y0 * width + x0]! * (1 - fx) + field[y0 * width + x1]! * fx;
-      const bottom = field[y1 * width + x0]! * (1 - fx) + field[y1 * width + x1]! * fx;
-      out[y * toWidth + x] = top * (1 - fy) + bottom * fy;
-    }
-  }
-  return out;
-}

@@ -1,5 +1,5 @@
-import { assertInteger, type PatchFeatures } from '@u2seg/core';
-import { areaOf, componentAt, maskIou, resizeNearest } from '../grid-mask.ts';
+import { assertInteger, resampleNearest, type PatchFeatures } from '@u2seg/core';
+import { areaOf, componentAt, maskIou } from '../grid-mask.ts';
 import { affinityBits, paintOut, type AffinityGraph, type AffinityOptions } from './affinity-graph.ts';
 import { bipartition, type Bipartition } from './bipartition.ts';
 import { secondEigenvector, type SecondEigenvector } from './second-eigenvector.ts';
@@ -83,7 +83,7 @@ export function maskCutReference(features: PatchFeatures, options: MaskCutRefere
     const iouWithPrevious = previous === undefined ? Number.NaN : Math.fround(maskIou(previous, component));
     const dropped = k > 0 && (iouWithPrevious > maxOverlap || areaRatio <= minAreaRatio);
     const kept: Uint8Array = dropped ? new Uint8Array(size) : component;
-    const mask = resizeNearest(kept, gridH, gridW, gridH * patchSize, gridW * patchSize);
+    const mask = resampleNearest(kept, { height: gridH, width: gridW }, gridH * patchSize, gridW * patchSize);
     for (let i = 0; i < mask.length; i += 1) {
       if (taken[i] !== 0) mask[i] = 0;
       else taken[i] = mask[i]!;

@@ -6,6 +6,7 @@ import {
   assertPatchFeatures,
   decodeMask,
   encodeMask,
+  resampleBilinear,
   rleBbox,
   U2SegError,
   type MaskProposal,
@@ -13,7 +14,7 @@ import {
   type RgbImage,
 } from '@u2seg/core';
 import { areaOf, fillHoles, resizeNearest } from '../grid-mask.ts';
-import { resizeBilinear, workingImage } from '../working-image.ts';
+import { workingImage } from '../working-image.ts';
 import { blurred, boundaryStrength, opponentPlanes } from './boundary-map.ts';
 import { defaultObjectScore, type ObjectEvidence, type ObjectScorer } from './object-score.ts';
 import { regionGraph } from './region-graph.ts';
@@ -161,7 +162,7 @@ function weighed(
   toHeight: number,
   toWidth: number,
 ): Float32Array {
-  const contours = resizeBilinear(data, height, width, toHeight, toWidth);
+  const contours = resampleBilinear(data, { height, width }, toHeight, toWidth, { coordinates: 'exact' });
   const joined = strength.map((value, i) => Math.sqrt(value * contours[i]!));
   const scale = mean / meanOf(joined);
   return joined.map((value) => value * scale);

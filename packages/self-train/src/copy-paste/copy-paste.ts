@@ -1,6 +1,14 @@
-import { decodeMask, encodeMask, rleArea, rleBbox, type Rle, type RgbImage, type Segment } from '@u2seg/core';
+import {
+  decodeMask,
+  encodeMask,
+  resampleBilinear,
+  rleArea,
+  rleBbox,
+  type Rle,
+  type RgbImage,
+  type Segment,
+} from '@u2seg/core';
 import type { TrainingExample } from '../train/training-set.ts';
-import { resizeBilinear } from './bilinear.ts';
 import type { CopyPasteRandom } from './copy-paste-random.ts';
 
 export interface CopyPasteOptions {
@@ -134,7 +142,7 @@ function paste(
 
 function placeMask(rle: Rle, placement: Placement, height: number, width: number, threshold: number): Uint8Array {
   const { data } = decodeMask(rle);
-  const small = resizeBilinear(data, rle.height, rle.width, 1, placement.height, placement.width);
+  const small = resampleBilinear(data, rle, placement.height, placement.width);
   const out = new Uint8Array(height * width);
   for (let y = 0; y < placement.height; y += 1) {
     const row = (placement.top + y) * width + placement.left;
@@ -176,7 +184,9 @@ function swappedBox(
 }
 
 function composite(target: RgbImage, source: RgbImage, alpha: Uint8Array, placement: Placement): RgbImage {
-  const small = resizeBilinear(source.data, source.height, source.width, 3, placement.height, placement.width);
+  const small = resampleBilinear(source.data, { ...source, channels: 3 }, placement.height, placement.width, {
+    layout: 'hwc',
+  });
   const data = target.data.slice();
   for (let y = 0; y < placement.height; y += 1) {
     for (let x = 0; x < placement.width; x += 1) {

@@ -1,6 +1,6 @@
 /** A photo's code on the patch grid, and the grid's values at the pixels. */
 import * as tf from '@tensorflow/tfjs-core';
-import { U2SegError, type PatchFeatures } from '@u2seg/core';
+import { bilinearTaps, U2SegError, type PatchFeatures } from '@u2seg/core';
 import type { StegoModel } from './stego-model.ts';
 
 /** [gridH * gridW, C]; the mean with the code of the mirrored photo where that is given. */
@@ -49,22 +49,16 @@ export function eachPixel(
 ): void {
   const row = new Float32Array(gridW * channels);
   const values = new Float32Array(channels);
+  const rows = bilinearTaps(gridH, height, 'exact');
+  const columns = bilinearTaps(gridW, width, 'exact');
   for (let y = 0; y < height; y += 1) {
-    const at = Math.max(((y + 0.5) * gridH) / height - 0.5, 0);
-    const y0 = Math.min(Math.floor(at), gridH - 1);
-    const y1 = Math.min(y0 + 1, gridH - 1);
-    const fy = at - y0;
-    for (let i = 0; i < row.length; i += 1) {
-      row[i] = grid[y0 * row.length + i]! * (1 - fy) + grid[y1 * row.length + i]! * fy;
-    }
+    const [upper, lower] = [rows.low[y]! * row.length, rows.high[y]! * row.length];
+    const [up, down] = [rows.lowWeight[y]!, rows.highWeight[y]!];
+    for (let i = 0; i < row.length; i += 1) row[i] = grid[upper + i]! * up + grid[lower + i]! * down;
     for (let x = 0; x < width; x += 1) {
-      const across = Math.max(((x + 0.5) * gridW) / width - 0.5, 0);
-      const x0 = Math.min(Math.floor(across), gridW - 1);
-      const x1 = Math.min(x0 + 1, gridW - 1);
-      const fx = across - x0;
-      for (let j = 0; j < channels; j += 1) {
-        values[j] = row[x0 * channels + j]! * (1 - fx) + row[x1 * channels + j]! * fx;
-      }
+      const [west, east] = [columns.low[x]! * channels, columns.high[x]! * channels];
+      const [left, right] = [columns.lowWeight[x]!, columns.highWeight[x]!];
+      for (let j = 0; j < channels; j += 1) values[j] = row[west + j]! * left + row[east + j]! * right;
       visit(y * width + x, values);
     }
   }
