@@ -28,12 +28,6 @@ export {
 } from './list-photos.ts';
 export { decodePngSamples, type PngSamples } from './png-decode.ts';
 export { encodePngSamples } from './png-encode.ts';
-// Core's resampler under the names it had here; the command line still asks for them.
-export {
-  resampleBilinear as interpolateBilinear,
-  resampleNearest as interpolateNearest,
-  type SampleShape as FieldShape,
-} from '@u2seg/core';
 export { normalizeImagenet, imagenetMean, imagenetStd } from './normalize.ts';
 export {
   resizePillow,

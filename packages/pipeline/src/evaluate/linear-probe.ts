@@ -1,7 +1,7 @@
 /** STEGO's linear evaluation on a run: a probe on its codes, trained with the labels of some photos, scored on others. */
 import { readFile } from 'node:fs/promises';
-import { deriveSeed, U2SegError } from '@u2seg/core';
-import { drawLabelled, interpolateNearest, labelSplitSeed } from '@u2seg/datasets';
+import { deriveSeed, resampleNearest, U2SegError } from '@u2seg/core';
+import { drawLabelled, labelSplitSeed } from '@u2seg/datasets';
 import { loadTfBackend } from '@u2seg/heads';
 import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
 import { UnsupervisedSemantics } from '@u2seg/metrics';
@@ -138,7 +138,7 @@ async function labelledFeatures(
       const scale = Math.min(1, Math.min(labelSide, labelsPerCell * Math.max(gridH, gridW)) / Math.max(height, width));
       const [h, w] = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
       const labels = Int32Array.from(classMap(one, list));
-      return { data: interpolateNearest(labels, { channels: 1, height, width }, h, w), height: h, width: w };
+      return { data: resampleNearest(labels, { height, width }, h, w), height: h, width: w };
     },
   };
 }

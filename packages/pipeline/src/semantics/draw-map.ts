@@ -1,7 +1,7 @@
 /** Semantic maps of photos: drawn on a smaller copy, refined by a CRF on threads, and brought to the photo's size. */
 import { availableParallelism } from 'node:os';
-import { WorkerPool, type RgbImage } from '@u2seg/core';
-import { interpolateNearest, resizePillow } from '@u2seg/datasets';
+import { resampleNearest, WorkerPool, type RgbImage } from '@u2seg/core';
+import { resizePillow } from '@u2seg/datasets';
 import type { StegoCrf } from '@u2seg/self-train';
 import type { PipelineConfig } from '../config/config.ts';
 import type { SemanticCrfJob } from './semantic-crf-worker.ts';
@@ -42,7 +42,7 @@ export function openMapDrawer({
       if (scale === 1) return Int32Array.from(await segment(photo, crf));
       const [h, w] = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
       const labels = Int32Array.from(await segment(resizePillow(photo, h, w, 'bilinear'), crf));
-      return interpolateNearest(labels, { channels: 1, height: h, width: w }, height, width);
+      return resampleNearest(labels, { height: h, width: w }, height, width);
     },
     close: async () => crfs?.close(),
   };

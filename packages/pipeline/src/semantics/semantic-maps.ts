@@ -2,8 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { kMeans, normalizeRows } from '@u2seg/clustering';
-import { deriveSeed, permutation, seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
-import { interpolateBilinear } from '@u2seg/datasets';
+import { deriveSeed, permutation, resampleBilinear, seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
 import { loadStegoModel, segmentStego, trainStego, type StegoCrf, type StegoPresetName } from '@u2seg/self-train';
@@ -117,7 +116,7 @@ export async function kMeansMapper(
     map: async (features, image, crf) => {
       const cosines = cosineMaps(features, centroids, k);
       const { height, width } = image;
-      const full = interpolateBilinear(
+      const full = resampleBilinear(
         cosines,
         { channels: k, height: features.gridH, width: features.gridW },
         height,
