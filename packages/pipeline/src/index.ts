@@ -22,6 +22,7 @@ export { imagesStage, indexPhotos, stageContext } from './photos/index-photos.ts
 export { defaultMinScore, predictFolder, type PredictedFolder, type PredictFolderOptions } from './predict-folder.ts';
 export { engineChoices, type EngineChoice } from './predict/inference-engine.ts';
 export { predictAll, predictStage, type PredictAllOptions, type PredictionTables } from './predict/predict-stage.ts';
+export type { CreateBackbone } from './propose/open-backbone.ts';
 export type { Propose } from './propose/propose-on-photo.ts';
 export { proposeAll, proposeStage, type ProposalTables } from './propose/propose-stage.ts';
 export type { RunSummary } from './report/summary.ts';
