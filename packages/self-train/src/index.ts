@@ -49,26 +49,22 @@ export { createOptimizer, type OptimizerChoice } from './optimizer/create-optimi
 export type { Gradients, Optimizer, OptimizerOptions } from './optimizer/optimizer.ts';
 export { preciseBatchNorm } from './optimizer/precise-bn.ts';
 export { sgd, sgdDefaults, type SgdOptions } from './optimizer/sgd.ts';
+export type { StepGradients } from './optimizer/step-gradients.ts';
 export { crc32c, maskedCrc32c } from './tensorboard/crc32c.ts';
 export { openEventWriter, type EventWriter } from './tensorboard/event-writer.ts';
 export { encodeTfRecord } from './tensorboard/tf-record.ts';
-export { accumulateGradients, type StepGradients } from './train/accumulate-gradients.ts';
+export { accumulateGradients } from './train/accumulate-gradients.ts';
 export { listCheckpoints, readCheckpoint, writeCheckpoint, type TrainerState } from './train/checkpoint.ts';
 export { appendCurve, readCurve, truncateCurve, type CurvePoint } from './train/curve-file.ts';
-export { DataOrder } from './train/data-order.ts';
+export { DataOrder } from './data/data-order.ts';
 export { modelBuffers, modelParameters } from './train/model-tensors.ts';
-export {
-  trainPanoptic,
-  trainPanopticDefaults,
-  type TrainPanopticOptions,
-  type TrainRecipe,
-  type TrainResult,
-} from './train/train-panoptic.ts';
-export { annotatedExample, type AnnotatedClasses, type AnnotatedRegion } from './train/annotated-example.ts';
+export { trainPanoptic, trainPanopticDefaults, type TrainResult } from './train/train-panoptic.ts';
+export type { TrainPanopticOptions, TrainRecipe } from './train/train-recipe.ts';
+export { annotatedExample, type AnnotatedClasses, type AnnotatedRegion } from './data/annotated-example.ts';
 export { singleProcess, type GradientReducer } from './distributed/gradient-reducer.ts';
 export { mpiDefaults, openMpi, type MpiOptions } from './distributed/mpi-reducer.ts';
 export { trainSample } from './train/train-sample.ts';
-export type { TrainingExample, TrainingSet } from './train/training-set.ts';
+export type { TrainingExample, TrainingSet } from './data/training-set.ts';
 export {
   fiveCropBoxes,
   fiveCropDefaults,

@@ -1,6 +1,6 @@
 import { U2SegError, type RgbImage, type SeededRng } from '@u2seg/core';
+import type { TrainingExample } from '../data/training-set.ts';
 import { semanticIgnore } from '../merge/merge-panoptic.ts';
-import type { TrainingExample } from '../train/training-set.ts';
 import { jitterColor, type ColorJitter } from './color-jitter.ts';
 import { windowOfImage, windowOfMap, windowOfSegment, type Geometry } from './geometry.ts';
 

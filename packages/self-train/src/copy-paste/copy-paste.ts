@@ -8,7 +8,7 @@ import {
   type RgbImage,
   type Segment,
 } from '@u2seg/core';
-import type { TrainingExample } from '../train/training-set.ts';
+import type { TrainingExample } from '../data/training-set.ts';
 import type { CopyPasteRandom } from './copy-paste-random.ts';
 
 export interface CopyPasteOptions {

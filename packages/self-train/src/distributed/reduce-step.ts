@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { U2SegError } from '@u2seg/core';
 import type { ModelBuffer } from '../optimizer/model-parameters.ts';
-import type { StepGradients } from '../train/accumulate-gradients.ts';
+import type { StepGradients } from '../optimizer/step-gradients.ts';
 import type { GradientReducer } from './gradient-reducer.ts';
 
 /** Gradients, losses and total summed over the group; the given gradients are disposed. */

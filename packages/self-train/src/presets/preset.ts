@@ -1,5 +1,5 @@
 import type { DetectorConfig } from '@u2seg/heads';
-import type { TrainRecipe } from '../train/train-panoptic.ts';
+import type { TrainRecipe } from '../train/train-recipe.ts';
 
 /** A published or tried way to train, with where each number comes from. */
 export interface TrainPreset {

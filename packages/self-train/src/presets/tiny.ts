@@ -1,5 +1,5 @@
 import { cutlerConfig, tinyConfig, u2segConfig } from '@u2seg/heads';
-import type { TrainRecipe } from '../train/train-panoptic.ts';
+import type { TrainRecipe } from '../train/train-recipe.ts';
 import type { TrainPreset } from './preset.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { rleIou, type Segment } from '@u2seg/core';
+import type { TrainingExample } from '../data/training-set.ts';
 import { mergePanoptic, type MergeOptions } from '../merge/merge-panoptic.ts';
 import type { PanopticPrediction } from '../prediction/predict-panoptic.ts';
-import type { TrainingExample } from '../train/training-set.ts';
 
 export interface NextLabelOptions {
   /** Predictions with a lower score are not believed; kept when `score >= minScore`. */

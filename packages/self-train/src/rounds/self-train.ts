@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { PanopticCascadeModel } from '@u2seg/heads';
 import { U2SegError, type OnProgress, type RgbImage } from '@u2seg/core';
+import type { TrainingExample, TrainingSet } from '../data/training-set.ts';
 import type { PanopticPrediction } from '../prediction/predict-panoptic.ts';
-import { trainPanoptic, type TrainPanopticOptions, type TrainResult } from '../train/train-panoptic.ts';
-import type { TrainingExample, TrainingSet } from '../train/training-set.ts';
+import { trainPanoptic, type TrainResult } from '../train/train-panoptic.ts';
+import type { TrainPanopticOptions } from '../train/train-recipe.ts';
 import { nextLabels, type NextLabelOptions } from './next-labels.ts';
 
 /** One round: which predictions become labels, and how the student learns from them. */

@@ -1,14 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { U2SegError, type SeededRng } from '@u2seg/core';
 import type { PanopticCascadeModel, Precision, TrainSample } from '@u2seg/heads';
-
-/** Gradients of one optimizer step, averaged over the parts of its batch. */
-export interface StepGradients {
-  /** By parameter name; the caller disposes them. */
-  readonly gradients: Readonly<Record<string, tf.Tensor>>;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly total: number;
-}
+import type { StepGradients } from '../optimizer/step-gradients.ts';
 
 /**
  * Forward and backward passes over the parts of a batch, one after the other.

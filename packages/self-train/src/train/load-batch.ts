@@ -2,9 +2,9 @@ import { deriveSeed, SeededRng, U2SegError } from '@u2seg/core';
 import { augment, type ImageResizer } from '../augment/augment.ts';
 import { copyPasteRandom } from '../copy-paste/copy-paste-random.ts';
 import { copyPaste } from '../copy-paste/copy-paste.ts';
-import type { DataOrder } from './data-order.ts';
-import type { TrainPanopticOptions } from './train-panoptic.ts';
-import type { TrainingExample, TrainingSet } from './training-set.ts';
+import type { DataOrder } from '../data/data-order.ts';
+import type { TrainingExample, TrainingSet } from '../data/training-set.ts';
+import type { TrainPanopticOptions } from './train-recipe.ts';
 
 /** What decides which photos a part of a batch holds and how they are changed. */
 export type BatchOptions = Pick<

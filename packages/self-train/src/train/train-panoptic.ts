@@ -1,69 +1,25 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, deriveSeed, SeededRng, U2SegError, type OnProgress } from '@u2seg/core';
-import type { DetectorConfig, PanopticCascadeModel, Precision, TrainSample } from '@u2seg/heads';
-import type { AugmentOptions, ImageResizer } from '../augment/augment.ts';
-import type { CopyPasteOptions } from '../copy-paste/copy-paste.ts';
+import { assertInteger, deriveSeed, SeededRng, U2SegError } from '@u2seg/core';
+import type { DetectorConfig, PanopticCascadeModel, TrainSample } from '@u2seg/heads';
+import { DataOrder } from '../data/data-order.ts';
+import type { TrainingSet } from '../data/training-set.ts';
 import { singleProcess, type GradientReducer } from '../distributed/gradient-reducer.ts';
 import { anyOf, assertAlike, reduceStep, SharedStatistics } from '../distributed/reduce-step.ts';
-import { createOptimizer, type OptimizerChoice } from '../optimizer/create-optimizer.ts';
+import { createOptimizer } from '../optimizer/create-optimizer.ts';
 import { ema as createEma, type Ema } from '../optimizer/ema.ts';
-import { assertLrSchedule, learningRate, type LrSchedule } from '../optimizer/lr-schedule.ts';
+import { assertLrSchedule, learningRate } from '../optimizer/lr-schedule.ts';
 import { preciseBatchNorm } from '../optimizer/precise-bn.ts';
+import type { StepGradients } from '../optimizer/step-gradients.ts';
 import { openEventWriter, type EventWriter } from '../tensorboard/event-writer.ts';
-import { accumulateGradients, type StepGradients } from './accumulate-gradients.ts';
+import { accumulateGradients } from './accumulate-gradients.ts';
 import { listCheckpoints, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { appendCurve, readCurve, truncateCurve, type CurvePoint } from './curve-file.ts';
-import { DataOrder } from './data-order.ts';
 import { loadBatch } from './load-batch.ts';
 import { modelBuffers, modelParameters } from './model-tensors.ts';
+import type { TrainPanopticOptions } from './train-recipe.ts';
 import { trainSample } from './train-sample.ts';
-import type { TrainingSet } from './training-set.ts';
-
-/** How a network is trained. Everything here but `iterations` is part of what a resumed run must repeat. */
-export interface TrainRecipe {
-  /** Optimizer steps. */
-  readonly iterations: number;
-  /** Images a step. */
-  readonly batchSize: number;
-  /** Parts a batch is cut into; their gradients are averaged. Saves memory, changes batch statistics. */
-  readonly microBatches?: number;
-  readonly optimizer: OptimizerChoice;
-  readonly schedule: LrSchedule;
-  /** Absent: photos as they are. */
-  readonly augment?: AugmentOptions;
-  /** Absent: none. Runs after `augment`, on a whole micro-batch. */
-  readonly copyPaste?: CopyPasteOptions;
-  /** Keeps an average of the weights with this decay, in [0, 1). */
-  readonly emaDecay?: number;
-  /** Batches whose statistics replace the running ones at the end; absent or 0: none. */
-  readonly preciseBnBatches?: number;
-  /** Of convolutions and hidden matrix products; default float32. */
-  readonly precision?: Precision;
-  readonly seed: number;
-}
-
-export interface TrainPanopticOptions extends TrainRecipe {
-  /** Resizes photos; needed when `augment` changes sizes. */
-  readonly resize?: ImageResizer;
-  /** Where checkpoints, the curve and TensorBoard's events go; absent: nothing is written, nothing can be resumed. */
-  readonly folder?: string;
-  /** Iterations between checkpoints; the last one is always written. */
-  readonly checkpointEvery?: number;
-  /** Checkpoints kept. */
-  readonly checkpointsKept?: number;
-  /**
-   * Processes that share every batch: each takes its part of the micro-batches, whose number must be a multiple of theirs, and
-   * all end with the network one process would have. The first one writes; all read, so `folder` must be one they share.
-   */
-  readonly group?: GradientReducer;
-  readonly onProgress?: OnProgress;
-  /** Stops after the running iteration, with a checkpoint. */
-  readonly signal?: AbortSignal;
-  /** Wall clock in milliseconds. */
-  readonly now?: () => number;
-}
 
 export interface TrainResult {
   /** Iterations finished, those of earlier runs included. */

@@ -1,6 +1,6 @@
 import { decodeMask } from '@u2seg/core';
 import type { TrainSample } from '@u2seg/heads';
-import type { TrainingExample } from './training-set.ts';
+import type { TrainingExample } from '../data/training-set.ts';
 
 /** What the network's training pass takes: masks decoded, boxes as corners. */
 export function trainSample(example: TrainingExample): TrainSample {
