@@ -21,6 +21,7 @@ export {
   type PointBatches,
 } from './kmeans/mini-batch-kmeans.ts';
 export { mlKmeansEngine } from './engines/ml-kmeans-engine.ts';
+export { nearestClusters, type FixedClusters } from './nearest-clusters.ts';
 export {
   nearestExemplars,
   nearestExemplarsDefaults,
