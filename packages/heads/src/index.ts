@@ -22,7 +22,7 @@ export {
   type ContourBatch,
   type ContourNetworkConfig,
 } from './contours/contour-network.ts';
-export { renameCheckpoint, type RenamedCheckpoint } from './detector/checkpoint-names.ts';
+export { renameCheckpoint, type RenamedCheckpoint } from './detector/parameters/checkpoint-names.ts';
 export {
   sizeDivisor,
   type BoxHeadConfig,
@@ -37,10 +37,10 @@ export {
   type RoiStage,
   type RpnConfig,
   type SemanticHeadConfig,
-} from './detector/config.ts';
-export { parseDetectron2Config, parseDetectron2TestSize } from './detector/detectron2-config.ts';
-export { dropLossWeights } from './detector/drop-loss.ts';
-export type { Initializer, ParameterLayout, ParameterSpec } from './detector/layer-specs.ts';
+} from './detector/config/config.ts';
+export { parseDetectron2Config, parseDetectron2TestSize } from './detector/config/detectron2-config.ts';
+export { dropLossWeights } from './detector/training/drop-loss.ts';
+export type { Initializer, ParameterLayout, ParameterSpec } from './detector/parameters/layer-specs.ts';
 export {
   PanopticCascadeModel,
   type InferOptions,
@@ -49,14 +49,19 @@ export {
   type TrainForwardOptions,
   type TrainGradients,
 } from './detector/model.ts';
-export { combinePanoptic, type PanopticMap, type PanopticParts, type PanopticSegment } from './detector/panoptic.ts';
-export { parameterSpecs } from './detector/parameter-specs.ts';
-export { runtimeShape, toDisk, toRuntime, type LaidOut } from './detector/parameter-layout.ts';
-export { ParameterStore } from './detector/parameter-store.ts';
-export type { InstancePrediction, Prediction } from './detector/prediction.ts';
-export { cascadeStages, cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from './detector/presets.ts';
-export type { ImageSize, Proposals } from './detector/proposals.ts';
-export type { LabelledRegions } from './detector/roi-targets.ts';
+export {
+  combinePanoptic,
+  type PanopticMap,
+  type PanopticParts,
+  type PanopticSegment,
+} from './detector/inference/panoptic.ts';
+export { parameterSpecs } from './detector/parameters/parameter-specs.ts';
+export { runtimeShape, toDisk, toRuntime, type LaidOut } from './detector/parameters/parameter-layout.ts';
+export { ParameterStore } from './detector/parameters/parameter-store.ts';
+export type { InstancePrediction, Prediction } from './detector/inference/prediction.ts';
+export { cascadeStages, cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from './detector/config/presets.ts';
+export type { ImageSize, Proposals } from './detector/inference/proposals.ts';
+export type { LabelledRegions } from './detector/training/roi-targets.ts';
 export {
   describeReport,
   loadStateDict,
@@ -67,8 +72,8 @@ export {
   type StateDictEntry,
   type StateDictReport,
   type UnmatchedName,
-} from './detector/state-dict.ts';
-export type { TrainInstances, TrainSample } from './detector/train-sample.ts';
+} from './detector/parameters/state-dict.ts';
+export type { TrainInstances, TrainSample } from './detector/training/train-sample.ts';
 export { configMetadataKey, exportOnnx, type ExportOptions } from './export/export-onnx.ts';
 export { inferWithSession } from './export/session-inference.ts';
 export { assertPrecision, cpuHasBfloat16, type Precision } from './tf/precision.ts';

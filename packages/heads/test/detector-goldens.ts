@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import { decodeMask, rleFromString, type RgbImage } from '@u2seg/core';
 import type { GoldenFolder, GoldenTensor } from '@u2seg/testing';
-import { parseDetectron2Config } from '../src/detector/detectron2-config.ts';
-import type { DetectorConfig } from '../src/detector/config.ts';
+import type { DetectorConfig } from '../src/detector/config/config.ts';
+import { parseDetectron2Config } from '../src/detector/config/detectron2-config.ts';
 import { PanopticCascadeModel } from '../src/detector/model.ts';
-import { loadStateDict } from '../src/detector/state-dict.ts';
-import type { TrainSample } from '../src/detector/train-sample.ts';
+import { loadStateDict } from '../src/detector/parameters/state-dict.ts';
+import type { TrainSample } from '../src/detector/training/train-sample.ts';
 
 /** The goldens' model with their weights, and changes to its configuration. */
 export function goldenModel(

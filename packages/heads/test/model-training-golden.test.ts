@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng, seededRng } from '@u2seg/core';
 import { golden } from '@u2seg/testing';
 import type { PanopticCascadeModel, TrainGradients } from '../src/detector/model.ts';
-import { toDisk } from '../src/detector/parameter-layout.ts';
+import { toDisk } from '../src/detector/parameters/parameter-layout.ts';
 import { loadTfBackend } from '../src/tf/load-backend.ts';
 import { withinScope } from '../src/tf/within-scope.ts';
 import { availableBackends } from './backends.ts';

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { golden, type GoldenTensor } from '@u2seg/testing';
-import { renameCheckpoint } from '../src/detector/checkpoint-names.ts';
+import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../src/detector/config/presets.ts';
 import { PanopticCascadeModel } from '../src/detector/model.ts';
-import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../src/detector/presets.ts';
-import { parameterSpecs } from '../src/detector/parameter-specs.ts';
-import { loadStateDict, stateDict, type CheckpointTensor } from '../src/detector/state-dict.ts';
+import { renameCheckpoint } from '../src/detector/parameters/checkpoint-names.ts';
+import { parameterSpecs } from '../src/detector/parameters/parameter-specs.ts';
+import { loadStateDict, stateDict, type CheckpointTensor } from '../src/detector/parameters/state-dict.ts';
 import { loadTfBackend } from '../src/tf/load-backend.ts';
 import { goldenModel } from './detector-goldens.ts';
 

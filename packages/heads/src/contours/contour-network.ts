@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertImage, assertInteger, assertLength, U2SegError, type RgbImage } from '@u2seg/core';
-import { convLayer, type ForwardPass } from '../detector/layers.ts';
-import { convSpecs, msra, normal, type ParameterSpec } from '../detector/layer-specs.ts';
-import { ParameterStore } from '../detector/parameter-store.ts';
-import { PreparedWeights } from '../detector/prepared-weights.ts';
-import { RunningStatistics } from '../detector/running-statistics.ts';
+import { convLayer, type ForwardPass } from '../detector/network/layers.ts';
+import { convSpecs, msra, normal, type ParameterSpec } from '../detector/parameters/layer-specs.ts';
+import { ParameterStore } from '../detector/parameters/parameter-store.ts';
+import { PreparedWeights } from '../detector/parameters/prepared-weights.ts';
+import { RunningStatistics } from '../detector/parameters/running-statistics.ts';
 import type { BatchStatistics } from '../tf/batch-norm.ts';
 import { sigmoidCrossEntropySum } from '../tf/loss-terms.ts';
 import { resizeBilinear } from '../tf/resize.ts';

@@ -1,7 +1,7 @@
 import { OnnxGraphBuilder } from '@u2seg/interchange';
 import type { PanopticCascadeModel } from '../detector/model.ts';
-import { boxStageNodes, detectionNodes } from './graph-box-stages.ts';
 import { padImage, pyramidNodes } from './graph-backbone.ts';
+import { boxStageNodes, detectionNodes } from './graph-box-stages.ts';
 import { boxLimits } from './graph-boxes.ts';
 import { maskNodes } from './graph-mask-head.ts';
 import { proposalNodes } from './graph-proposals.ts';

@@ -1,5 +1,5 @@
 import { type OnnxGraphBuilder, type OnnxValue } from '@u2seg/interchange';
-import { sizeDivisor, type DetectorConfig } from '../detector/config.ts';
+import { sizeDivisor, type DetectorConfig } from '../detector/config/config.ts';
 import { convNode } from './graph-layers.ts';
 import type { ExportContext } from './graph-weights.ts';
 

@@ -1,7 +1,7 @@
 import { U2SegError } from '@u2seg/core';
 import type { OnnxValue } from '@u2seg/interchange';
-import type { DetectorConfig, RoiConfig } from '../detector/config.ts';
-import { roiStageNames } from '../detector/parameter-specs.ts';
+import type { DetectorConfig, RoiConfig } from '../detector/config/config.ts';
+import { roiStageNames } from '../detector/parameters/parameter-specs.ts';
 import { clipNode, decodeBoxes, suppressNode } from './graph-boxes.ts';
 import { convNode, countAtMost, finiteRows, gatherNode, linearNode, reshapeNode } from './graph-layers.ts';
 import { poolRegions } from './graph-pooler.ts';

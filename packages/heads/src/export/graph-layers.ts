@@ -1,6 +1,6 @@
 import { onnxFloat, type OnnxGraphBuilder, type OnnxValue } from '@u2seg/interchange';
-import type { ConvLayer } from '../detector/layers.ts';
-import { normGroups } from '../detector/layers.ts';
+import type { ConvLayer } from '../detector/network/layers.ts';
+import { normGroups } from '../detector/network/layers.ts';
 import { normEpsilon } from '../tf/batch-norm.ts';
 import { store, type ExportContext, type WeightTensor } from './graph-weights.ts';
 

@@ -1,5 +1,5 @@
 import type { OnnxValue } from '@u2seg/interchange';
-import type { DetectorConfig } from '../detector/config.ts';
+import type { DetectorConfig } from '../detector/config/config.ts';
 import type { DetectionValues } from './graph-box-stages.ts';
 import { convNode, gatherNode, reshapeNode } from './graph-layers.ts';
 import { poolRegions } from './graph-pooler.ts';

@@ -1,7 +1,7 @@
 import type { OnnxGraphBuilder, OnnxValue } from '@u2seg/interchange';
 import { cellAnchors } from '../boxes/anchors.ts';
-import type { DetectorConfig, RpnConfig } from '../detector/config.ts';
-import { rpnDeltaWeights } from '../detector/proposals.ts';
+import type { DetectorConfig, RpnConfig } from '../detector/config/config.ts';
+import { rpnDeltaWeights } from '../detector/inference/proposals.ts';
 import { clipNode, decodeBoxes, maskScores, nonemptyNode, suppressNode } from './graph-boxes.ts';
 import { convNode, countAtMost, finiteRows, gatherNode, reshapeNode } from './graph-layers.ts';
 import { store, type ExportContext } from './graph-weights.ts';

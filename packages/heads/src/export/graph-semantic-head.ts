@@ -1,5 +1,5 @@
 import type { OnnxValue } from '@u2seg/interchange';
-import type { SemanticHeadConfig } from '../detector/config.ts';
+import type { SemanticHeadConfig } from '../detector/config/config.ts';
 import { doubled } from './graph-backbone.ts';
 import { convNode } from './graph-layers.ts';
 import type { ExportContext } from './graph-weights.ts';

@@ -1,7 +1,7 @@
 import { U2SegError } from '@u2seg/core';
 import type { OnnxGraphBuilder, OnnxValue } from '@u2seg/interchange';
 import type { PanopticCascadeModel } from '../detector/model.ts';
-import { stateDict, type StateDictEntry } from '../detector/state-dict.ts';
+import { stateDict, type StateDictEntry } from '../detector/parameters/state-dict.ts';
 import { normEpsilon } from '../tf/batch-norm.ts';
 
 /** A float32 tensor in torch's layout. */

@@ -1,5 +1,5 @@
-import type { ImageSize } from '../detector/proposals.ts';
-import { semanticStride } from '../detector/semantic-head.ts';
+import type { ImageSize } from '../detector/inference/proposals.ts';
+import { semanticStride } from '../detector/network/semantic-head.ts';
 
 /** Linear interpolation along one axis: value `i` is the sum over taps `t` of `weights[t n + i] * source[places[t n + i]]`. */
 interface AxisTaps {

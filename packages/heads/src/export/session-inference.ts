@@ -1,9 +1,9 @@
 import { assertImage, U2SegError, type HostTensor, type RgbImage, type TensorSession } from '@u2seg/core';
-import type { DetectorConfig } from '../detector/config.ts';
-import type { MaskedDetections } from '../detector/inference.ts';
+import type { DetectorConfig } from '../detector/config/config.ts';
+import type { MaskedDetections } from '../detector/inference/inference.ts';
+import { combinePanoptic } from '../detector/inference/panoptic.ts';
+import { finishInstances, type Prediction } from '../detector/inference/prediction.ts';
 import type { InferOptions } from '../detector/model.ts';
-import { combinePanoptic } from '../detector/panoptic.ts';
-import { finishInstances, type Prediction } from '../detector/prediction.ts';
 import { semanticLabels } from './semantic-labels.ts';
 
 /**

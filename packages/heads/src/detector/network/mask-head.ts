@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { BoxArray } from '../boxes/box-array.ts';
-import { add, reshape, toFloat32 } from '../tf/bfloat16.ts';
-import { relu } from '../tf/activation.ts';
-import { gatherRows } from '../tf/gather-rows.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
-import type { DetectorConfig } from './config.ts';
+import type { BoxArray } from '../../boxes/box-array.ts';
+import { relu } from '../../tf/activation.ts';
+import { add, reshape, toFloat32 } from '../../tf/bfloat16.ts';
+import { gatherRows } from '../../tf/gather-rows.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
+import type { DetectorConfig } from '../config/config.ts';
 import { convLayer, hiddenProduct, type ForwardPass } from './layers.ts';
 import { poolPyramid } from './roi-pooler.ts';
 

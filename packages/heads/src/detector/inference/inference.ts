@@ -1,16 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { clipBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { applyDeltas } from '../boxes/box-transform.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
-import { withinScope } from '../tf/within-scope.ts';
-import { boxStage, poolForBoxes } from './box-head.ts';
-import type { DetectorConfig } from './config.ts';
+import { clipBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { applyDeltas } from '../../boxes/box-transform.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
+import { withinScope } from '../../tf/within-scope.ts';
+import type { DetectorConfig } from '../config/config.ts';
+import { boxStage, poolForBoxes } from '../network/box-head.ts';
+import type { Pyramid } from '../network/fpn.ts';
+import type { ForwardPass } from '../network/layers.ts';
+import { maskLogits, poolForMasks } from '../network/mask-head.ts';
+import { rpnHead } from '../network/rpn-head.ts';
 import { selectDetections, type Detections } from './detections.ts';
-import type { Pyramid } from './fpn.ts';
-import type { ForwardPass } from './layers.ts';
-import { maskLogits, poolForMasks } from './mask-head.ts';
 import { levelAnchors, selectProposals, type ImageSize, type Proposals } from './proposals.ts';
-import { rpnHead } from './rpn-head.ts';
 
 /** Proposals of one image from its pyramid. */
 export function proposeRegions(

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchStatistics } from '../tf/batch-norm.ts';
+import type { BatchStatistics } from '../../tf/batch-norm.ts';
 import type { ParameterStore } from './parameter-store.ts';
 
 /** Share of the newest batch in the running averages (torch's default momentum). */

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BinaryMask } from '@u2seg/core';
-import { clipBoxes, nonemptyBoxes, takeBoxes, takeRows, type BoxArray } from '../boxes/box-array.ts';
-import { pasteMasks } from '../boxes/paste-masks.ts';
-import { resizeBilinear } from '../tf/resize.ts';
+import { clipBoxes, nonemptyBoxes, takeBoxes, takeRows, type BoxArray } from '../../boxes/box-array.ts';
+import { pasteMasks } from '../../boxes/paste-masks.ts';
+import { resizeBilinear } from '../../tf/resize.ts';
+import { semanticStride } from '../network/semantic-head.ts';
 import type { MaskedDetections } from './inference.ts';
 import type { PanopticMap } from './panoptic.ts';
 import type { ImageSize } from './proposals.ts';
-import { semanticStride } from './semantic-head.ts';
 
 /** Instances of one image at output size, by descending score. */
 export interface InstancePrediction {

@@ -1,4 +1,4 @@
-import { stageNorm, type DetectorConfig } from './config.ts';
+import { stageNorm, type DetectorConfig } from '../config/config.ts';
 import {
   constant,
   convSpecs,

@@ -1,16 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { SeededRng } from '@u2seg/core';
-import { pairwiseIou, takeBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { boxDeltas } from '../boxes/box-transform.ts';
-import { matchOrBackground } from '../boxes/matcher.ts';
-import { gatherRows } from '../tf/gather-rows.ts';
-import { sigmoidCrossEntropySum, smoothL1Sum } from '../tf/loss-terms.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
-import type { RpnConfig } from './config.ts';
+import { pairwiseIou, takeBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { boxDeltas } from '../../boxes/box-transform.ts';
+import { matchOrBackground } from '../../boxes/matcher.ts';
+import { gatherRows } from '../../tf/gather-rows.ts';
+import { sigmoidCrossEntropySum, smoothL1Sum } from '../../tf/loss-terms.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
+import type { RpnConfig } from '../config/config.ts';
+import { rpnDeltaWeights } from '../inference/proposals.ts';
+import type { ForwardPass } from '../network/layers.ts';
+import { rpnAtAnchors } from '../network/rpn-head.ts';
 import { ignoredBoxes } from './ignore-region.ts';
-import type { ForwardPass } from './layers.ts';
-import { rpnDeltaWeights } from './proposals.ts';
-import { rpnAtAnchors } from './rpn-head.ts';
 import { sampleLabels } from './sampling.ts';
 import type { TrainSample } from './train-sample.ts';
 

@@ -1,6 +1,6 @@
 import type { BinaryMask } from '@u2seg/core';
-import { descendingOrder } from '../boxes/nms.ts';
-import type { PanopticConfig } from './config.ts';
+import { descendingOrder } from '../../boxes/nms.ts';
+import type { PanopticConfig } from '../config/config.ts';
 
 /** One segment of a panoptic map. */
 export interface PanopticSegment {

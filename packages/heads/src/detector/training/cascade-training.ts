@@ -1,12 +1,12 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { clipBoxes, nonemptyBoxes, takeBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { applyDeltas, type DeltaWeights } from '../boxes/box-transform.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
+import { clipBoxes, nonemptyBoxes, takeBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { applyDeltas, type DeltaWeights } from '../../boxes/box-transform.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
+import type { DetectorConfig, RoiConfig } from '../config/config.ts';
+import { boxStage, poolForBoxes } from '../network/box-head.ts';
+import type { ForwardPass } from '../network/layers.ts';
 import { boxStageLosses } from './box-losses.ts';
-import { boxStage, poolForBoxes } from './box-head.ts';
-import type { DetectorConfig, RoiConfig } from './config.ts';
 import { dropLossWeights } from './drop-loss.ts';
-import type { ForwardPass } from './layers.ts';
 import { labelRegions, type LabelledRegions } from './roi-targets.ts';
 import type { TrainSample } from './train-sample.ts';
 

@@ -1,10 +1,10 @@
 import { U2SegError } from '@u2seg/core';
-import { pyramidAnchors } from '../boxes/anchors.ts';
-import { clipBoxes, concatBoxes, nonemptyBoxes, takeBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { applyDeltas, type DeltaWeights } from '../boxes/box-transform.ts';
-import { batchedNms, topIndices } from '../boxes/nms.ts';
-import type { RpnConfig } from './config.ts';
-import type { RpnLevel } from './rpn-head.ts';
+import { pyramidAnchors } from '../../boxes/anchors.ts';
+import { clipBoxes, concatBoxes, nonemptyBoxes, takeBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { applyDeltas, type DeltaWeights } from '../../boxes/box-transform.ts';
+import { batchedNms, topIndices } from '../../boxes/nms.ts';
+import type { RpnConfig } from '../config/config.ts';
+import type { RpnLevel } from '../network/rpn-head.ts';
 
 /** Height and width in pixels. */
 export interface ImageSize {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { softmaxCrossEntropySum } from '../tf/loss-terms.ts';
-import { resizeBilinear } from '../tf/resize.ts';
-import type { SemanticHeadConfig } from './config.ts';
-import { semanticStride } from './semantic-head.ts';
+import { softmaxCrossEntropySum } from '../../tf/loss-terms.ts';
+import { resizeBilinear } from '../../tf/resize.ts';
+import type { SemanticHeadConfig } from '../config/config.ts';
+import { semanticStride } from '../network/semantic-head.ts';
 import type { TrainSample } from './train-sample.ts';
 
 /** Cross entropy of the upsampled semantic logits, averaged over labelled pixels and weighted. */

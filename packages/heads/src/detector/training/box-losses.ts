@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { concatBoxes, takeBoxes } from '../boxes/box-array.ts';
-import { boxDeltas, type DeltaWeights } from '../boxes/box-transform.ts';
-import { gatherRows } from '../tf/gather-rows.ts';
-import { smoothL1Sum, softmaxCrossEntropySum } from '../tf/loss-terms.ts';
-import type { BoxPredictions } from './box-head.ts';
+import { concatBoxes, takeBoxes } from '../../boxes/box-array.ts';
+import { boxDeltas, type DeltaWeights } from '../../boxes/box-transform.ts';
+import { gatherRows } from '../../tf/gather-rows.ts';
+import { smoothL1Sum, softmaxCrossEntropySum } from '../../tf/loss-terms.ts';
+import type { BoxPredictions } from '../network/box-head.ts';
 import type { LabelledRegions } from './roi-targets.ts';
 
 export interface BoxStageLosses {

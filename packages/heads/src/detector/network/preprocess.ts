@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { RgbImage } from '@u2seg/core';
-import { sizeDivisor, type DetectorConfig } from './config.ts';
+import { sizeDivisor, type DetectorConfig } from '../config/config.ts';
 
 /** Normalized images, padded right and below with zeros to one size divisible by 32. [B, H, W, 3] */
 export function imageBatch(images: readonly RgbImage[], config: DetectorConfig): tf.Tensor4D {

@@ -1,6 +1,6 @@
 import { U2SegError } from '@u2seg/core';
 import { parse } from 'yaml';
-import type { DeltaWeights } from '../boxes/box-transform.ts';
+import type { DeltaWeights } from '../../boxes/box-transform.ts';
 import type { DetectorConfig, NormKind } from './config.ts';
 
 type Tree = { readonly [key: string]: unknown };

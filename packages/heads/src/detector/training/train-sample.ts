@@ -1,5 +1,5 @@
 import { assertLength, U2SegError, type BinaryMask, type RgbImage } from '@u2seg/core';
-import type { BoxArray } from '../boxes/box-array.ts';
+import type { BoxArray } from '../../boxes/box-array.ts';
 
 /** Labelled instances of one image, in its pixels. */
 export interface TrainInstances {

@@ -1,6 +1,6 @@
-import { clipBoxes, takeBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { batchedNms } from '../boxes/nms.ts';
-import type { RoiConfig } from './config.ts';
+import { clipBoxes, takeBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { batchedNms } from '../../boxes/nms.ts';
+import type { RoiConfig } from '../config/config.ts';
 import type { ImageSize } from './proposals.ts';
 
 /** Detected instances of one image, by descending score. */

@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { add, toFloat32 } from '../tf/bfloat16.ts';
-import { subsampleByTwo } from '../tf/pooling.ts';
-import { upsampleNearestByTwo } from '../tf/resize.ts';
-import type { FpnConfig } from './config.ts';
+import { add, toFloat32 } from '../../tf/bfloat16.ts';
+import { subsampleByTwo } from '../../tf/pooling.ts';
+import { upsampleNearestByTwo } from '../../tf/resize.ts';
+import type { FpnConfig } from '../config/config.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
 import type { BottomUpMaps } from './resnet.ts';
 

@@ -1,11 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { reshape, toFloat32 } from '../tf/bfloat16.ts';
-import { scaleGradient } from '../tf/activation.ts';
-import type { BoxArray } from '../boxes/box-array.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
-import type { DetectorConfig } from './config.ts';
+import type { BoxArray } from '../../boxes/box-array.ts';
+import { scaleGradient } from '../../tf/activation.ts';
+import { reshape, toFloat32 } from '../../tf/bfloat16.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
+import type { DetectorConfig } from '../config/config.ts';
+import { roiStageNames } from '../parameters/parameter-specs.ts';
 import { convLayer, hiddenLayer, predictor, type ForwardPass } from './layers.ts';
-import { roiStageNames } from './parameter-specs.ts';
 import { poolPyramid } from './roi-pooler.ts';
 
 /** Predictions of one box stage. */

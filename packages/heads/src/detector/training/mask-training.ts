@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { cropAndResizeMasks } from '../boxes/bit-masks.ts';
-import { sigmoidCrossEntropySum } from '../tf/loss-terms.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
-import type { DetectorConfig } from './config.ts';
-import type { ForwardPass } from './layers.ts';
-import { maskLogits, poolForMasks } from './mask-head.ts';
+import { cropAndResizeMasks } from '../../boxes/bit-masks.ts';
+import { sigmoidCrossEntropySum } from '../../tf/loss-terms.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
+import type { DetectorConfig } from '../config/config.ts';
+import type { ForwardPass } from '../network/layers.ts';
+import { maskLogits, poolForMasks } from '../network/mask-head.ts';
 import { selectRegions, type LabelledRegions } from './roi-targets.ts';
 import type { TrainSample } from './train-sample.ts';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { deriveSeed, SeededRng, U2SegError } from '@u2seg/core';
-import type { DetectorConfig } from './config.ts';
+import type { DetectorConfig } from '../config/config.ts';
 import type { Initializer, ParameterSpec } from './layer-specs.ts';
 import { runtimeShape } from './parameter-layout.ts';
 import { parameterSpecs } from './parameter-specs.ts';

@@ -1,7 +1,7 @@
 import type { SeededRng } from '@u2seg/core';
-import { concatBoxes, pairwiseIou, takeBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { matchOrBackground } from '../boxes/matcher.ts';
-import type { RoiConfig } from './config.ts';
+import { concatBoxes, pairwiseIou, takeBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { matchOrBackground } from '../../boxes/matcher.ts';
+import type { RoiConfig } from '../config/config.ts';
 import { ignoredBoxes } from './ignore-region.ts';
 import { sampleLabels } from './sampling.ts';
 import type { TrainSample } from './train-sample.ts';

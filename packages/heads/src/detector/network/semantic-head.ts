@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { toFloat32 } from '../tf/bfloat16.ts';
-import { resizeBilinear } from '../tf/resize.ts';
-import type { SemanticHeadConfig } from './config.ts';
+import { toFloat32 } from '../../tf/bfloat16.ts';
+import { resizeBilinear } from '../../tf/resize.ts';
+import type { SemanticHeadConfig } from '../config/config.ts';
 import type { Pyramid } from './fpn.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
 

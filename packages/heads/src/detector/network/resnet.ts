@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { addRelu } from '../tf/activation.ts';
-import { stemMaxPool } from '../tf/pooling.ts';
-import { stageNorm, type NormKind, type ResnetConfig } from './config.ts';
+import { addRelu } from '../../tf/activation.ts';
+import { stemMaxPool } from '../../tf/pooling.ts';
+import { stageNorm, type NormKind, type ResnetConfig } from '../config/config.ts';
 import { convLayer, type ForwardPass } from './layers.ts';
 
 /** Maps of a bottom-up network, strides 4, 8, 16 and 32. */

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { gatherRows } from '../tf/gather-rows.ts';
-import type { MapRows } from '../tf/roi-batch.ts';
-import { relu } from '../tf/activation.ts';
-import { toFloat32 } from '../tf/bfloat16.ts';
+import { relu } from '../../tf/activation.ts';
+import { toFloat32 } from '../../tf/bfloat16.ts';
+import { gatherRows } from '../../tf/gather-rows.ts';
+import type { MapRows } from '../../tf/roi-batch.ts';
 import type { Pyramid } from './fpn.ts';
 import { convLayer, hiddenProduct, type ForwardPass } from './layers.ts';
 

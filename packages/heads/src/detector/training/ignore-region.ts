@@ -1,5 +1,5 @@
 import type { BinaryMask } from '@u2seg/core';
-import type { BoxArray } from '../boxes/box-array.ts';
+import type { BoxArray } from '../../boxes/box-array.ts';
 
 /** A box is ignored when at least this share of it lies in the ignored region. */
 export const minIgnoredRatio = 0.5;

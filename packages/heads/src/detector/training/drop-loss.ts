@@ -1,4 +1,4 @@
-import { pairwiseIou, type BoxArray } from '../boxes/box-array.ts';
+import { pairwiseIou, type BoxArray } from '../../boxes/box-array.ts';
 import type { LabelledRegions } from './roi-targets.ts';
 
 /** Only this many regions are looked at when counting an image's ground-truth boxes. */

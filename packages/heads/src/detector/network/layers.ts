@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { convBatchNorm, normEpsilon, type BatchStatistics } from '../tf/batch-norm.ts';
-import { convBias, type ConvGeometry } from '../tf/convolution.ts';
-import { add, reshape, toBfloat16 } from '../tf/bfloat16.ts';
-import { groupNorm } from '../tf/group-norm.ts';
-import { relu } from '../tf/activation.ts';
-import { matrixProduct } from '../tf/matrix-product.ts';
-import type { Precision } from '../tf/precision.ts';
-import type { NormKind } from './config.ts';
-import type { ParameterStore } from './parameter-store.ts';
-import type { PreparedWeights } from './prepared-weights.ts';
+import { relu } from '../../tf/activation.ts';
+import { convBatchNorm, normEpsilon, type BatchStatistics } from '../../tf/batch-norm.ts';
+import { add, reshape, toBfloat16 } from '../../tf/bfloat16.ts';
+import { convBias, type ConvGeometry } from '../../tf/convolution.ts';
+import { groupNorm } from '../../tf/group-norm.ts';
+import { matrixProduct } from '../../tf/matrix-product.ts';
+import type { Precision } from '../../tf/precision.ts';
+import type { NormKind } from '../config/config.ts';
+import type { ParameterStore } from '../parameters/parameter-store.ts';
+import type { PreparedWeights } from '../parameters/prepared-weights.ts';
 
 /** detectron2's group normalization always has 32 groups. */
 export const normGroups = 32;

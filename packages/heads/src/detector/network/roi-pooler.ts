@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { concatBoxes, type BoxArray } from '../boxes/box-array.ts';
-import { assignLevels } from '../boxes/level-assignment.ts';
-import { toFloat32 } from '../tf/bfloat16.ts';
-import { roiAlignRows } from '../tf/roi-align.ts';
-import { mapRows, type MapRows, type PoolingOptions } from '../tf/roi-batch.ts';
+import { concatBoxes, type BoxArray } from '../../boxes/box-array.ts';
+import { assignLevels } from '../../boxes/level-assignment.ts';
+import { toFloat32 } from '../../tf/bfloat16.ts';
+import { roiAlignRows } from '../../tf/roi-align.ts';
+import { mapRows, type MapRows, type PoolingOptions } from '../../tf/roi-batch.ts';
 
 /** Stride of the finest pyramid level, p2. */
 const finestStride = 4;

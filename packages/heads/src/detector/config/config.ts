@@ -1,4 +1,4 @@
-import type { DeltaWeights } from '../boxes/box-transform.ts';
+import type { DeltaWeights } from '../../boxes/box-transform.ts';
 
 /**
  * Normalization of a convolution: none (the convolution then has a bias), batch statistics, frozen statistics, or

@@ -1,5 +1,5 @@
 /** What is known of one tensor, and the specs of single layers, under the names torch and detectron2 give their tensors. */
-import type { NormKind } from './config.ts';
+import type { NormKind } from '../config/config.ts';
 
 /** How a tensor lies in a torch checkpoint, and so how it is turned for channels-last use. */
 export type ParameterLayout =
