@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
-import { relu } from '../src/tf/activation.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { valueAndGradients } from '../src/tf/value-and-gradients.ts';
-import { availableBackends } from './backends.ts';
+import { relu } from '../../src/tf/activation.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
+import { valueAndGradients } from '../../src/tf/value-and-gradients.ts';
+import { availableBackends } from '../backends.ts';
 
 describe.each(await availableBackends())('valueAndGradients on %s', (backend) => {
   beforeAll(async () => {

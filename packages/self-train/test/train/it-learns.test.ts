@@ -3,7 +3,7 @@ import { loadTfBackend, PanopticCascadeModel, type TfBackend } from '@u2seg/head
 import { PanopticQuality } from '@u2seg/metrics';
 import { predictPanoptic, tiny, tinyRecipe, trainPanoptic } from '@u2seg/self-train';
 import { beforeAll, expect, it } from 'vitest';
-import { inMemory, sceneExample, stuffCategories, thingCategories } from './synthetic-examples.ts';
+import { inMemory, sceneExample, stuffCategories, thingCategories } from '../synthetic-examples.ts';
 
 let backend: TfBackend;
 beforeAll(async () => {

@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { loadTfBackend, PanopticCascadeModel, type TfBackend } from '@u2seg/heads';
 import { listCheckpoints, readCurve, trainPanoptic, type TrainPanopticOptions } from '@u2seg/self-train';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { writeJob } from './job-file.ts';
-import { inMemory, sceneExample, smallestConfig } from './synthetic-examples.ts';
+import { writeJob } from '../job-file.ts';
+import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
 
-const child = fileURLToPath(new URL('train-in-child.mjs', import.meta.url));
-const built = existsSync(fileURLToPath(new URL('../dist/index.js', import.meta.url)));
+const child = fileURLToPath(new URL('../train-in-child.mjs', import.meta.url));
+const built = existsSync(fileURLToPath(new URL('../../dist/index.js', import.meta.url)));
 const examples = [0, 1, 2, 3].map((seed) => sceneExample(seed, { height: 64, width: 96 }));
 const recipe: TrainPanopticOptions = {
   iterations: 8,

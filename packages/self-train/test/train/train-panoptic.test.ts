@@ -13,8 +13,8 @@ import {
   type TrainPanopticOptions,
   type TrainResult,
 } from '@u2seg/self-train';
-import { accumulateGradients } from '../src/train/accumulate-gradients.ts';
-import { inMemory, sceneExample, smallestConfig } from './synthetic-examples.ts';
+import { accumulateGradients } from '../../src/train/accumulate-gradients.ts';
+import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
 
 const size = { height: 64, width: 96 };
 const examples = [0, 1, 2, 3, 4].map((seed) => sceneExample(seed, size));

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { deriveSeed, SeededRng, seededRng, type BinaryMask } from '@u2seg/core';
-import type { DetectorConfig, NormKind } from '../src/detector/config/config.ts';
-import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../src/detector/config/presets.ts';
-import { PanopticCascadeModel } from '../src/detector/model.ts';
-import { parameterSpecs } from '../src/detector/parameters/parameter-specs.ts';
-import { ignoredBoxes } from '../src/detector/training/ignore-region.ts';
-import type { TrainSample } from '../src/detector/training/train-sample.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { availableBackends } from './backends.ts';
+import type { DetectorConfig, NormKind } from '../../src/detector/config/config.ts';
+import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../../src/detector/config/presets.ts';
+import { PanopticCascadeModel } from '../../src/detector/model.ts';
+import { parameterSpecs } from '../../src/detector/parameters/parameter-specs.ts';
+import { ignoredBoxes } from '../../src/detector/training/ignore-region.ts';
+import type { TrainSample } from '../../src/detector/training/train-sample.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
+import { availableBackends } from '../backends.ts';
 
 const backends = await availableBackends();
 const side = 64;

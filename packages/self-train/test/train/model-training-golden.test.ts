@@ -13,7 +13,7 @@ import {
 } from '@u2seg/heads';
 import { golden } from '@u2seg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { assignHostValues } from '../src/optimizer/host-parameters.ts';
+import { assignHostValues } from '../../src/optimizer/host-parameters.ts';
 import { learningRate, modelParameters, sgd, trainSample, type TrainingExample } from '@u2seg/self-train';
 
 interface GoldenStep {

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { golden } from '@u2seg/testing';
-import { applyDeltas, type DeltaWeights } from '../src/boxes/box-transform.ts';
-import { boxStageLosses } from '../src/detector/training/box-losses.ts';
-import { dropLossWeights } from '../src/detector/training/drop-loss.ts';
-import type { LabelledRegions } from '../src/detector/training/roi-targets.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { availableBackends } from './backends.ts';
+import { applyDeltas, type DeltaWeights } from '../../../src/boxes/box-transform.ts';
+import { boxStageLosses } from '../../../src/detector/training/box-losses.ts';
+import { dropLossWeights } from '../../../src/detector/training/drop-loss.ts';
+import type { LabelledRegions } from '../../../src/detector/training/roi-targets.ts';
+import { loadTfBackend } from '../../../src/tf/load-backend.ts';
+import { availableBackends } from '../../backends.ts';
 
 interface DropLossJson {
   readonly config: { readonly BBOX_REG_WEIGHTS: readonly DeltaWeights[] };

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { seededRng, type RgbImage } from '@u2seg/core';
-import { tinyConfig, u2segConfig } from '../src/detector/config/presets.ts';
-import type { Prediction } from '../src/detector/inference/prediction.ts';
-import { PanopticCascadeModel } from '../src/detector/model.ts';
-import { add, positive, reshape, toBfloat16, toFloat32 } from '../src/tf/bfloat16.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { isBfloat16 } from '../src/tf/tensorflow-kernels.ts';
-import { availableBackends } from './backends.ts';
-import { sharpen } from './sharpen.ts';
+import { tinyConfig, u2segConfig } from '../../src/detector/config/presets.ts';
+import type { Prediction } from '../../src/detector/inference/prediction.ts';
+import { PanopticCascadeModel } from '../../src/detector/model.ts';
+import { add, positive, reshape, toBfloat16, toFloat32 } from '../../src/tf/bfloat16.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
+import { isBfloat16 } from '../../src/tf/tensorflow-kernels.ts';
+import { availableBackends } from '../backends.ts';
+import { sharpen } from '../sharpen.ts';
 
 const native = (await availableBackends()).find((name) => name === 'tensorflow');
 const [height, width] = [96, 128];

@@ -1,19 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { permutation, seededRng } from '@u2seg/core';
-import { addRelu, relu, scaleGradient } from '../src/tf/activation.ts';
-import { batchNormKernels, convBatchNorm, portableBatchNorm } from '../src/tf/batch-norm.ts';
-import { convBias, convKernels, portableConv } from '../src/tf/convolution.ts';
-import { gatherRows } from '../src/tf/gather-rows.ts';
-import { groupNorm } from '../src/tf/group-norm.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { sigmoidCrossEntropySum, smoothL1Sum, softmaxCrossEntropySum } from '../src/tf/loss-terms.ts';
-import { stemMaxPool, subsampleByTwo } from '../src/tf/pooling.ts';
-import { portableBilinear, resizeBilinear, upsampleNearestByTwo } from '../src/tf/resize.ts';
-import { portableRoiAlign } from '../src/tf/roi-align-portable.ts';
-import { roiAlign, roiAlignKernels } from '../src/tf/roi-align.ts';
-import { mapRows } from '../src/tf/roi-batch.ts';
-import { availableBackends } from './backends.ts';
+import { addRelu, relu, scaleGradient } from '../../src/tf/activation.ts';
+import { batchNormKernels, convBatchNorm, portableBatchNorm } from '../../src/tf/batch-norm.ts';
+import { convBias, convKernels, portableConv } from '../../src/tf/convolution.ts';
+import { gatherRows } from '../../src/tf/gather-rows.ts';
+import { groupNorm } from '../../src/tf/group-norm.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
+import { sigmoidCrossEntropySum, smoothL1Sum, softmaxCrossEntropySum } from '../../src/tf/loss-terms.ts';
+import { stemMaxPool, subsampleByTwo } from '../../src/tf/pooling.ts';
+import { portableBilinear, resizeBilinear, upsampleNearestByTwo } from '../../src/tf/resize.ts';
+import { portableRoiAlign } from '../../src/tf/roi-align-portable.ts';
+import { roiAlign, roiAlignKernels } from '../../src/tf/roi-align.ts';
+import { mapRows } from '../../src/tf/roi-batch.ts';
+import { availableBackends } from '../backends.ts';
 
 const backends = await availableBackends();
 

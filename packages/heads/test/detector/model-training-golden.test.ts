@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng, seededRng } from '@u2seg/core';
 import { golden } from '@u2seg/testing';
-import type { PanopticCascadeModel, TrainGradients } from '../src/detector/model.ts';
-import { toDisk } from '../src/detector/parameters/parameter-layout.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { withinScope } from '../src/tf/within-scope.ts';
-import { availableBackends } from './backends.ts';
-import { goldenBatch, goldenModel } from './detector-goldens.ts';
+import type { PanopticCascadeModel, TrainGradients } from '../../src/detector/model.ts';
+import { toDisk } from '../../src/detector/parameters/parameter-layout.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
+import { withinScope } from '../../src/tf/within-scope.ts';
+import { availableBackends } from '../backends.ts';
+import { goldenBatch, goldenModel } from '../detector-goldens.ts';
 
 interface StepJson {
   readonly lr: number;

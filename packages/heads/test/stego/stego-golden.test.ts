@@ -15,7 +15,7 @@ import {
   loadTfBackend,
   resizeBilinear,
 } from '@u2seg/heads';
-import { availableBackends } from './backends.ts';
+import { availableBackends } from '../backends.ts';
 
 interface ReferenceConfig {
   readonly pointwise: boolean;

@@ -16,9 +16,9 @@ import {
   type TrainPanopticOptions,
 } from '@u2seg/self-train';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { assertAlike, reduceStep, SharedStatistics } from '../src/distributed/reduce-step.ts';
-import { writeJob } from './job-file.ts';
-import { inMemory, sceneExample, smallestConfig } from './synthetic-examples.ts';
+import { assertAlike, reduceStep, SharedStatistics } from '../../src/distributed/reduce-step.ts';
+import { writeJob } from '../job-file.ts';
+import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
 
 let backend: TfBackend;
 beforeAll(async () => {
@@ -113,13 +113,13 @@ function missing(): string | undefined {
   } catch {
     return 'mpirun is not installed';
   }
-  return existsSync(fileURLToPath(new URL('../dist/index.js', import.meta.url)))
+  return existsSync(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))
     ? undefined
     : 'the package is not built; the processes run what is built';
 }
 
 describe('processes started by mpirun', () => {
-  const child = fileURLToPath(new URL('train-in-child.mjs', import.meta.url));
+  const child = fileURLToPath(new URL('../train-in-child.mjs', import.meta.url));
   const examples = [0, 1, 2, 3].map((seed) => sceneExample(seed, { height: 64, width: 96 }));
   const recipe: TrainPanopticOptions = {
     iterations: 3,

@@ -12,7 +12,7 @@ import {
 } from '@u2seg/self-train';
 import { resizePillow } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { inMemory, sceneExample, smallestConfig } from './synthetic-examples.ts';
+import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
 
 /** Segment of one row of pixels, `#` set. */
 function segment(row: string, clusterId: number, score: number): Segment {

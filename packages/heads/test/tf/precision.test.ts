@@ -5,13 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng } from '@u2seg/core';
 import { golden } from '@u2seg/testing';
-import type { TrainGradients } from '../src/detector/model.ts';
-import { convBias } from '../src/tf/convolution.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { matrixProduct } from '../src/tf/matrix-product.ts';
-import { assertPrecision, cpuHasBfloat16 } from '../src/tf/precision.ts';
-import { availableBackends } from './backends.ts';
-import { goldenBatch, goldenModel } from './detector-goldens.ts';
+import type { TrainGradients } from '../../src/detector/model.ts';
+import { convBias } from '../../src/tf/convolution.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
+import { matrixProduct } from '../../src/tf/matrix-product.ts';
+import { assertPrecision, cpuHasBfloat16 } from '../../src/tf/precision.ts';
+import { availableBackends } from '../backends.ts';
+import { goldenBatch, goldenModel } from '../detector-goldens.ts';
 
 const native = (await availableBackends()).find((name) => name === 'tensorflow');
 /** Half a unit in the last of bfloat16's 8 significant bits; each operand is rounded once, the result once more. */

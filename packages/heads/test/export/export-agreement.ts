@@ -1,4 +1,4 @@
-import type { Prediction } from '../src/detector/inference/prediction.ts';
+import type { Prediction } from '../../src/detector/inference/prediction.ts';
 
 /** How far a graph's prediction is from the network's own. */
 export interface Agreement {

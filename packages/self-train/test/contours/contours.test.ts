@@ -11,7 +11,7 @@ import {
   type TrainContoursOptions,
 } from '@u2seg/self-train';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MipMap } from '../src/contours/mip-map.ts';
+import { MipMap } from '../../src/contours/mip-map.ts';
 
 /** A photo of one colour with a disc as its region. */
 function plain(colour: readonly [number, number, number], height = 60, width = 80): PhotoRegions {

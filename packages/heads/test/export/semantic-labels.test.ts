@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng } from '@u2seg/core';
-import { finishSemantic } from '../src/detector/inference/prediction.ts';
-import { semanticLabels } from '../src/export/semantic-labels.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
+import { finishSemantic } from '../../src/detector/inference/prediction.ts';
+import { semanticLabels } from '../../src/export/semantic-labels.ts';
+import { loadTfBackend } from '../../src/tf/load-backend.ts';
 
 describe('semanticLabels', () => {
   beforeAll(() => loadTfBackend('cpu'));

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { golden, type GoldenTensor } from '@u2seg/testing';
-import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../src/detector/config/presets.ts';
-import { PanopticCascadeModel } from '../src/detector/model.ts';
-import { renameCheckpoint } from '../src/detector/parameters/checkpoint-names.ts';
-import { parameterSpecs } from '../src/detector/parameters/parameter-specs.ts';
-import { loadStateDict, stateDict, type CheckpointTensor } from '../src/detector/parameters/state-dict.ts';
-import { loadTfBackend } from '../src/tf/load-backend.ts';
-import { goldenModel } from './detector-goldens.ts';
+import { cutlerConfig, maskRcnnConfig, tinyConfig, u2segConfig } from '../../../src/detector/config/presets.ts';
+import { PanopticCascadeModel } from '../../../src/detector/model.ts';
+import { renameCheckpoint } from '../../../src/detector/parameters/checkpoint-names.ts';
+import { parameterSpecs } from '../../../src/detector/parameters/parameter-specs.ts';
+import { loadStateDict, stateDict, type CheckpointTensor } from '../../../src/detector/parameters/state-dict.ts';
+import { loadTfBackend } from '../../../src/tf/load-backend.ts';
+import { goldenModel } from '../../detector-goldens.ts';
 
 const folder = golden('model-inference');
 const tiny = tinyConfig(cutlerConfig());

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { seededRng, type RgbImage } from '@u2seg/core';
 import { describe, expect, it } from 'vitest';
-import { ContourNetwork, loadStateDict, loadTfBackend, stateDict, type ContourBatch } from '../src/index.ts';
-import { availableBackends } from './backends.ts';
+import { ContourNetwork, loadStateDict, loadTfBackend, stateDict, type ContourBatch } from '../../src/index.ts';
+import { availableBackends } from '../backends.ts';
 
 const config = { channels: [4, 6, 8] };
 const backends = await availableBackends();
