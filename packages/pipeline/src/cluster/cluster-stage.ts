@@ -1,5 +1,11 @@
 /** Pseudo-classes of the instances. */
-import { clusterInstances, normalizeRows, type ClusterInstancesOptions } from '@u2seg/clustering';
+import {
+  clusterInstances,
+  nearestClusters,
+  normalizeRows,
+  type ClusterInstancesOptions,
+  type FixedClusters,
+} from '@u2seg/clustering';
 import { assertInteger, deriveSeed, U2SegError, type OnProgress } from '@u2seg/core';
 import {
   instancesTable,
@@ -15,7 +21,6 @@ import { ClusterMeans, Exemplars } from './cluster-members.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashOf } from '../run/hash.ts';
 import { componentHashes, loadComponent } from '../run/component.ts';
-import { nearestClusters, type FixedClusters } from './nearest-clusters.ts';
 import { proposeStage, type ProposalTables } from '../propose/propose-stage.ts';
 import { assertSoundClusters, clusterWarnings } from '../run/health.ts';
 import { runStage } from '../run/run-stage.ts';
@@ -92,7 +97,7 @@ export async function clusterAll(
   }: {
     readonly proposals: ProposalTables;
     /** Clusters found elsewhere; the instances take the nearest, nothing is fitted. */
-    readonly fixed?: FixedClusters;
+    readonly fixed?: Required<FixedClusters>;
   },
 ): Promise<InstanceTables> {
   const { clustering, seed } = config;

@@ -1,13 +1,13 @@
 /** Clusters that were found already, for instances that come later: those of other photos, or those a network found. */
+import type { FixedClusters } from '@u2seg/clustering';
 import type { InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from '../config/config.ts';
-import type { FixedClusters } from './nearest-clusters.ts';
 
 /** Means of the instances of each cluster of a finished run. */
 export async function fixedClusters(
   { instances, partitions, summary, inputsHash }: InstanceTables,
   { clustering }: Pick<PipelineConfig, 'clustering'>,
-): Promise<FixedClusters> {
+): Promise<Required<FixedClusters>> {
   const metric = clustering.mode === 'reference' ? 'euclidean' : 'cosine';
   const { k } = summary;
   const counts = Array.from({ length: k }, () => 0);

@@ -1,7 +1,7 @@
+import { nearestClusters, type FixedClusters } from '@u2seg/clustering';
 import type { Backbone, RgbImage, Segment } from '@u2seg/core';
 import type { PipelineConfig } from '../config/config.ts';
 import { maskMeans, cropDescriptors } from '../propose/embed-instances.ts';
-import { type FixedClusters, nearestClusters } from '../cluster/nearest-clusters.ts';
 import { openBackbone } from '../propose/open-backbone.ts';
 import { networkImage } from '../propose/network-image.ts';
 
