@@ -1,4 +1,4 @@
-/** Ninth stage: proposals, pseudo-labels and predictions against the ground truth, where there is one. */
+/** Proposals, pseudo-labels and predictions against the ground truth, photo by photo. */
 import { rleArea, rleBbox, type OnProgress } from '@u2seg/core';
 import {
   ClusteredInstanceEvaluator,
@@ -44,6 +44,7 @@ export interface ScoredTables {
   readonly votes: PipelineConfig['evaluate'];
 }
 
+/** What a run is worth against a ground truth. */
 export interface RunMetrics {
   readonly groundTruth: {
     readonly path: string;
@@ -66,124 +67,40 @@ export interface RunMetrics {
 
 const object = [{ id: 1, name: 'object' }];
 
-/** @throws U2SegError `not-found` if no photo of the run is annotated, `shape-mismatch` if a photo and its annotation differ in size */
+/**
+ * Scores the tables of a run.
+ *
+ * @throws U2SegError `not-found` if no photo of the run is annotated, `shape-mismatch` if a photo and its annotation differ in size
+ */
 export async function evaluateRun(
   truth: GroundTruth,
   index: PhotoIndex,
   tables: ScoredTables,
   onProgress: OnProgress,
 ): Promise<RunMetrics> {
-  const accumulators = Object.keys(tables.masks).map(
-    (name) =>
-      [
-        name,
-        { segm: new CocoAccumulator({ iouType: 'segm' }), bbox: new CocoAccumulator({ iouType: 'bbox' }) },
-      ] as const,
-  );
-  const { voteMinScore, voteMinIou, stuffVoteMinIou } = tables.votes;
-  const votes = { minScore: voteMinScore, minIou: voteMinIou };
-  const things = truth.categories.filter(({ isThing }) => isThing);
-  const clustered = Object.keys(tables.clustered).map(
-    (name) =>
-      [
-        name,
-        new ClusteredInstanceEvaluator({
-          categories: things,
-          numClusters: Math.max(1, tables.numThingClusters),
-          dataset: truth.path,
-          votes,
-        }),
-      ] as const,
-  );
-  const evaluators = Object.keys(tables.panoptic).map(
-    (name) =>
-      [
-        name,
-        new UniversalEvaluator({
-          categories: truth.categories,
-          numThingClusters: Math.max(1, tables.numThingClusters),
-          numStuffClusters: tables.numStuffClusters,
-          dataset: truth.path,
-          instanceVotes: votes,
-          stuffMinIou: stuffVoteMinIou,
-        }),
-      ] as const,
-  );
-  const semantic =
-    tables.semantics === undefined
-      ? undefined
-      : new SemanticScorer(truth.semanticClasses, tables.numStuffClusters, truth.path);
-  let partition:
-    | {
-        readonly p: number;
-        readonly masks: Map<string, (ProposalRow | PredictionRow)[]>[];
-        readonly clustered: Map<string, (PredictionRow | InstanceRow)[]>[];
-        readonly panoptic: Map<string, SegmentRow[]>[];
-        readonly semantics: Map<string, SemanticRow[]>;
-      }
-    | undefined;
+  const agnostic = each(tables.masks, (table) => agnosticScorer(table));
+  const clustered = each(tables.clustered, (table) => clusteredScorer(table, truth, tables));
+  const panoptic = each(tables.panoptic, ({ table, scored }) => panopticScorer(table, scored, truth, tables));
+  const semantics = tables.semantics === undefined ? undefined : semanticScorer(tables.semantics, truth, tables);
+  const scorers: Pick<TableScorer<unknown>, 'open' | 'update'>[] = [
+    ...Object.values(agnostic),
+    ...Object.values(clustered),
+    ...Object.values(panoptic),
+    ...(semantics === undefined ? [] : [semantics]),
+  ];
+  let opened = -1;
   for (const [done, photo] of truth.photos.entries()) {
     const p = Math.floor(photo / photosPerPartition);
-    if (partition?.p !== p) {
-      partition = {
-        p,
-        masks: await Promise.all(
-          Object.values(tables.masks).map(async (table) =>
-            byPhoto((await table.read(p)) as (ProposalRow | PredictionRow)[]),
-          ),
-        ),
-        clustered: await Promise.all(
-          Object.values(tables.clustered).map(async (table) =>
-            byPhoto((await table.read(p)) as (PredictionRow | InstanceRow)[]),
-          ),
-        ),
-        panoptic: await Promise.all(
-          Object.values(tables.panoptic).map(async ({ table }) => byPhoto(await table.read(p))),
-        ),
-        semantics: byPhoto((await tables.semantics?.read(p)) ?? []),
-      };
-    }
+    if (p !== opened) for (const scorer of scorers) await scorer.open(p);
+    opened = p;
     const row = index.photos[photo]!;
     const one = await truth.load(photo);
-    const instances = instancesOf(one, truth);
     const image = { id: photo, height: row.height, width: row.width, fileName: one.annotation.fileName };
-    const agnostic = groundTruthFrom(
-      [image],
-      object,
-      instances.map((instance) => ({ ...instance, imageId: photo, categoryId: 1 })),
-    );
-    accumulators.forEach(([, { segm, bbox }], i) => {
-      const rows = (partition!.masks[i]!.get(row.image_id) ?? []).map(toProposal);
-      const detections = detectionsFrom(
-        agnostic,
-        rows.map(({ mask, bboxXywh, score }) => ({ imageId: photo, categoryId: 1, mask, bboxXywh, score })),
-      );
-      segm.update(agnostic, detections);
-      bbox.update(agnostic, detections);
-    });
-    clustered.forEach(([, evaluator], i) =>
-      evaluator.update({
-        image,
-        gt: instances,
-        detections: (partition!.clustered[i]!.get(row.image_id) ?? []).map((found) => ({
-          ...toProposal(found),
-          clusterId: found.cluster_id,
-        })),
-      }),
-    );
-    evaluators.forEach(([name, evaluator], i) =>
-      addPanoptic(
-        evaluator,
-        row.image_id,
-        one,
-        partition!.panoptic[i]!.get(row.image_id) ?? [],
-        tables.panoptic[name]!.scored,
-      ),
-    );
-    const regions = partition.semantics.get(row.image_id) ?? [];
-    semantic?.update(row.image_id, toSemanticMap(regions, row.height, row.width), one);
+    const scored = { id: row.image_id, image, truth: one, instances: instancesOf(one, truth) };
+    for (const scorer of scorers) scorer.update(scored);
     onProgress({ stage: 'evaluate', done: done + 1, total: truth.photos.length, unit: 'photos' });
   }
+  const masks = each(agnostic, (scorer) => scorer.compute());
   return {
     groundTruth: {
       path: truth.path,
@@ -192,11 +109,161 @@ export async function evaluateRun(
       photos: truth.photos.length,
       unmatched: truth.unmatched,
     },
-    classAgnostic: Object.fromEntries(accumulators.map(([name, { segm }]) => [name, segm.compute().stats])),
-    classAgnosticBoxes: Object.fromEntries(accumulators.map(([name, { bbox }]) => [name, bbox.compute().stats])),
-    classAware: Object.fromEntries(clustered.map(([name, evaluator]) => [name, evaluator.compute()])),
-    universal: Object.fromEntries(evaluators.map(([name, evaluator]) => [name, evaluator.compute()])),
-    semantics: semantic?.compute() ?? [],
+    classAgnostic: each(masks, ({ segm }) => segm),
+    classAgnosticBoxes: each(masks, ({ bbox }) => bbox),
+    classAware: each(clustered, (scorer) => scorer.compute()),
+    universal: each(panoptic, (scorer) => scorer.compute()),
+    semantics: semantics?.compute() ?? [],
+  };
+}
+
+/** An annotated photo of the run. */
+interface ScoredPhoto {
+  readonly id: string;
+  /** As the COCO metrics name it. */
+  readonly image: { readonly id: number; readonly height: number; readonly width: number; readonly fileName: string };
+  readonly truth: PhotoTruth;
+  readonly instances: readonly Omit<GroundTruthInstance, 'imageId'>[];
+}
+
+/** Scores one table; its rows are read a partition at a time. */
+interface TableScorer<Score> {
+  open(p: number): Promise<void>;
+  update(photo: ScoredPhoto): void;
+  compute(): Score;
+}
+
+function each<T, R>(values: Readonly<Record<string, T>>, of: (value: T) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, of(value)]));
+}
+
+/** Rows of the partition that is open, by photo. */
+class OpenPartition<Row extends { readonly image_id: string }> {
+  readonly #table: Pick<PartitionedTable<Row>, 'read'>;
+  #rows: ReadonlyMap<string, readonly Row[]> = new Map();
+
+  constructor(table: Pick<PartitionedTable<Row>, 'read'>) {
+    this.#table = table;
+  }
+
+  async open(p: number): Promise<void> {
+    this.#rows = byPhoto(await this.#table.read(p));
+  }
+
+  of({ id }: ScoredPhoto): readonly Row[] {
+    return this.#rows.get(id) ?? [];
+  }
+}
+
+function agnosticScorer(
+  table: ScoredTables['masks'][string],
+): TableScorer<{ readonly segm: CocoStats; readonly bbox: CocoStats }> {
+  const rows = new OpenPartition<ProposalRow | PredictionRow>(table);
+  const [segm, bbox] = [new CocoAccumulator({ iouType: 'segm' }), new CocoAccumulator({ iouType: 'bbox' })];
+  return {
+    open: (p) => rows.open(p),
+    update: (photo) => {
+      const { image, instances } = photo;
+      const own = { imageId: image.id, categoryId: 1 };
+      const truth = groundTruthFrom(
+        [image],
+        object,
+        instances.map((instance) => ({ ...instance, ...own })),
+      );
+      const found = rows.of(photo).map(toProposal);
+      const detections = detectionsFrom(
+        truth,
+        found.map(({ mask, bboxXywh, score }) => ({ ...own, mask, bboxXywh, score })),
+      );
+      segm.update(truth, detections);
+      bbox.update(truth, detections);
+    },
+    compute: () => ({ segm: segm.compute().stats, bbox: bbox.compute().stats }),
+  };
+}
+
+function instanceVotes({ votes }: ScoredTables): { readonly minScore: number; readonly minIou: number } {
+  return { minScore: votes.voteMinScore, minIou: votes.voteMinIou };
+}
+
+function clusteredScorer(
+  table: ScoredTables['clustered'][string],
+  truth: GroundTruth,
+  tables: ScoredTables,
+): TableScorer<readonly ClusteredInstanceResult[]> {
+  const rows = new OpenPartition<PredictionRow | InstanceRow>(table);
+  const evaluator = new ClusteredInstanceEvaluator({
+    categories: truth.categories.filter(({ isThing }) => isThing),
+    numClusters: Math.max(1, tables.numThingClusters),
+    dataset: truth.path,
+    votes: instanceVotes(tables),
+  });
+  return {
+    open: (p) => rows.open(p),
+    update: (photo) => {
+      const detections = rows.of(photo).map((row) => ({ ...toProposal(row), clusterId: row.cluster_id }));
+      evaluator.update({ image: photo.image, gt: photo.instances, detections });
+    },
+    compute: () => evaluator.compute(),
+  };
+}
+
+/** @param scored - whether the table's scores are part of the prediction */
+function panopticScorer(
+  table: PartitionedTable<SegmentRow>,
+  scored: boolean,
+  truth: GroundTruth,
+  tables: ScoredTables,
+): TableScorer<UniversalReport> {
+  const rows = new OpenPartition(table);
+  const evaluator = new UniversalEvaluator({
+    categories: truth.categories,
+    numThingClusters: Math.max(1, tables.numThingClusters),
+    numStuffClusters: tables.numStuffClusters,
+    dataset: truth.path,
+    instanceVotes: instanceVotes(tables),
+    stuffMinIou: tables.votes.stuffVoteMinIou,
+  });
+  return {
+    open: (p) => rows.open(p),
+    update: (photo) => {
+      const { map, annotation } = photo.truth;
+      const { height, width } = map;
+      const segments = rows.of(photo);
+      evaluator.update({
+        name: photo.id,
+        height,
+        width,
+        gt: { ids: map.ids, segments: annotation.segments },
+        prediction: {
+          ids: paint(segments, height * width),
+          segments: segments.map((row) => ({
+            id: row.segment_id,
+            clusterId: row.cluster_id,
+            isThing: row.is_thing,
+            ...(scored && row.is_thing ? { score: row.score } : {}),
+          })),
+        },
+      });
+    },
+    compute: () => evaluator.compute(),
+  };
+}
+
+function semanticScorer(
+  table: PartitionedTable<SemanticRow>,
+  truth: GroundTruth,
+  { numStuffClusters }: ScoredTables,
+): TableScorer<readonly SemanticScore[]> {
+  const rows = new OpenPartition(table);
+  const scorer = new SemanticScorer(truth.semanticClasses, numStuffClusters, truth.path);
+  return {
+    open: (p) => rows.open(p),
+    update: (photo) => {
+      const { height, width } = photo.image;
+      scorer.update(photo.id, toSemanticMap(rows.of(photo), height, width), photo.truth);
+    },
+    compute: () => scorer.compute(),
   };
 }
 
@@ -207,30 +274,5 @@ function instancesOf(truth: PhotoTruth, gt: GroundTruth): Omit<GroundTruthInstan
     const mask = truth.masks.get(id);
     if (mask === undefined || isThing.get(categoryId) !== true) return [];
     return [{ categoryId, mask, bboxXywh: rleBbox(mask), area: rleArea(mask), crowd: isCrowd === true }];
-  });
-}
-
-function addPanoptic(
-  evaluator: UniversalEvaluator,
-  name: string,
-  truth: PhotoTruth,
-  rows: readonly SegmentRow[],
-  scored: boolean,
-): void {
-  const { height, width, ids: gtIds } = truth.map;
-  evaluator.update({
-    name,
-    height,
-    width,
-    gt: { ids: gtIds, segments: truth.annotation.segments },
-    prediction: {
-      ids: paint(rows, height * width),
-      segments: rows.map((row) => ({
-        id: row.segment_id,
-        clusterId: row.cluster_id,
-        isThing: row.is_thing,
-        ...(scored && row.is_thing ? { score: row.score } : {}),
-      })),
-    },
   });
 }

@@ -1,4 +1,11 @@
-import { decodeMask, type Backbone, type MaskProposal, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import {
+  decodeMask,
+  type Backbone,
+  type BinaryMask,
+  type MaskProposal,
+  type PatchFeatures,
+  type RgbImage,
+} from '@u2seg/core';
 import { resizePillow } from '@u2seg/datasets';
 
 /** Margin of an instance's crop on every side, as a share of the box's sides. */
@@ -20,7 +27,7 @@ export function maskMeans(features: PatchFeatures, proposals: readonly Pick<Mask
   }
   const out = new Float32Array(proposals.length * dim);
   proposals.forEach(({ mask }, row) => {
-    const cover = gridCover(decodeMask(mask).data, mask.height, mask.width, gridH, gridW);
+    const cover = gridCover(decodeMask(mask), gridH, gridW);
     let total = 0;
     for (let cell = 0; cell < cover.length; cell += 1) {
       const weight = cover[cell]!;
@@ -69,12 +76,12 @@ function cropOf(image: RgbImage, [x, y, w, h]: readonly [number, number, number,
 }
 
 /** [gridH, gridW] pixels of a mask in each cell of a grid stretched over the photo. */
-function gridCover(mask: Uint8Array, height: number, width: number, gridH: number, gridW: number): Float32Array {
+function gridCover({ data, height, width }: BinaryMask, gridH: number, gridW: number): Float32Array {
   const cover = new Float32Array(gridH * gridW);
   const columns = Int32Array.from({ length: width }, (_, x) => Math.floor((x * gridW) / width));
   for (let y = 0; y < height; y += 1) {
     const row = Math.floor((y * gridH) / height) * gridW;
-    for (let x = 0; x < width; x += 1) if (mask[y * width + x] !== 0) cover[row + columns[x]!]! += 1;
+    for (let x = 0; x < width; x += 1) if (data[y * width + x] !== 0) cover[row + columns[x]!]! += 1;
   }
   return cover;
 }
