@@ -14,4 +14,3 @@ export {
   type SkippedPhoto,
 } from './report-input.ts';
 export { renderReport } from './report.ts';
-export { sanityDefaults, sanityWarnings, type LossCurve, type SanityInput, type SanityOptions } from './sanity.ts';

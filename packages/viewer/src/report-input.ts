@@ -16,7 +16,7 @@ export interface ReportInput {
   readonly clusters: readonly ReportCluster[];
   readonly curves: readonly ReportCurve[];
   readonly metrics: readonly ReportMetrics[];
-  /** Whole sentences, for example those of `sanityWarnings`. */
+  /** Whole sentences about what looks wrong. */
   readonly warnings: readonly string[];
   readonly skipped: readonly SkippedPhoto[];
   /** Photos of the run that the caller did not hand over. */

@@ -43,7 +43,7 @@ const proposals = z.strictObject({
   crf: z.boolean(),
   /** Seconds a photo may take before it is left out and listed; 0 for no limit. Makes results depend on the machine. */
   secondsPerPhoto: z.number().min(0),
-  /** Go on when the labels are evidently broken (sound-labels.ts): hardly a proposal, one cluster for everything, empty labels. */
+  /** Go on when the labels are evidently broken (health.ts): hardly a proposal, one cluster for everything, empty labels. */
   acceptBroken: z.boolean(),
   component,
 });

@@ -5,6 +5,14 @@ import {
   assertSoundMerge,
   assertSoundProposals,
   assertSoundSemantics,
+  clusterWarnings,
+  curveWarnings,
+  labelWarnings,
+  matchingWarnings,
+  photoWarnings,
+  predictionWarnings,
+  proposalWarnings,
+  semanticWarnings,
 } from '../../src/run/health.ts';
 
 const good = { photos: 100, photosWithoutProposals: 5, skipped: 0, proposals: 200, wholePhoto: 3 };
@@ -44,5 +52,71 @@ describe('a run is stopped', () => {
     expect(() => assertSoundSemantics([0, 0], 30)).not.toThrow();
     expect(() => assertSoundMerge({ photos: 100, emptyPhotos: 91 })).toThrow(/91 of 100 photos have an empty label/u);
     expect(() => assertSoundMerge({ photos: 100, emptyPhotos: 90 })).not.toThrow();
+  });
+});
+
+describe('a sentence is said', () => {
+  const curve = (...totals: readonly number[]): { readonly total: number }[] => totals.map((total) => ({ total }));
+  const falling = Array.from({ length: 20 }, (_, i) => 20 - i);
+
+  it.each<[name: string, at: readonly string[], beyond: readonly string[], said: RegExp]>([
+    [
+      'photos left out',
+      photoWarnings({ photos: [1], skipped: [] }),
+      photoWarnings({ photos: [1], skipped: [1] }),
+      /1 of 2 \(50 %\) photos were left out/u,
+    ],
+    [
+      'no proposal',
+      proposalWarnings({ ...good, photosWithoutProposals: 10 }),
+      proposalWarnings({ ...good, photosWithoutProposals: 11 }),
+      /11 of 100 \(11 %\) photos have no proposal/u,
+    ],
+    [
+      'not labelled',
+      proposalWarnings(good),
+      proposalWarnings({ ...good, skipped: 2 }),
+      /2 photos could not be labelled/u,
+    ],
+    ['one cluster', clusterWarnings([5, 5], 10), clusterWarnings([6, 4], 10), /6 of 10 \(60 %\) instances/u],
+    [
+      'empty semantics',
+      semanticWarnings([2, 2, 2, 0], 4),
+      semanticWarnings([2, 2, 0, 0], 4),
+      /2 of 4 \(50 %\) semantic clusters are empty/u,
+    ],
+    ['one semantic cluster', semanticWarnings([6, 4], 2), semanticWarnings([7, 3], 2), /covers 70 % of all pixels/u],
+    [
+      'empty labels',
+      labelWarnings({ photos: 4, emptyPhotos: 0 }),
+      labelWarnings({ photos: 4, emptyPhotos: 1 }),
+      /1 of 4 \(25 %\) photos have an empty/u,
+    ],
+    [
+      'a loss that stays',
+      curveWarnings('train', curve(...falling)),
+      curveWarnings('train', curve(...falling.map(() => 1))),
+      /loss of train did not fall/u,
+    ],
+    [
+      'nothing found',
+      predictionWarnings({ photos: 4, photosWithoutInstances: 2 }),
+      predictionWarnings({ photos: 4, photosWithoutInstances: 3 }),
+      /nothing on 3 of 4/u,
+    ],
+    ['unmatched classes', matchingWarnings(0, 3), matchingWarnings(1, 3), /1 of 3 \(33 %\) classes have no cluster/u],
+  ])('beyond its limit, not at it: %s', (_name, at, beyond, said) => {
+    expect(at).toEqual([]);
+    expect(beyond).toEqual([expect.stringMatching(said)]);
+  });
+
+  it('of curves that are long enough, and of one cluster only where there are several', () => {
+    expect(curveWarnings('train', curve(...falling.slice(1).map(() => 1)))).toEqual([]);
+    expect(clusterWarnings([10], 10)).toEqual([]);
+    expect(semanticWarnings([10], 1)).toEqual([]);
+  });
+
+  it('of a loss that is no number', () => {
+    expect(curveWarnings('train', curve(...falling.map((_, i) => (i === 19 ? Number.NaN : 1))))).toHaveLength(1);
   });
 });
