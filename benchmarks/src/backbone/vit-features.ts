@@ -19,7 +19,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PeerProcess } from './peer-process.ts';
+import { PeerProcess } from '../peer-process.ts';
 
 const size = 480;
 const threads = 2;

@@ -26,7 +26,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PeerProcess } from '../backbone/peer-process.ts';
+import { PeerProcess } from '../peer-process.ts';
 
 const grid = 60;
 const dim = 384;

@@ -26,7 +26,7 @@ import {
   type Prediction,
 } from '@u2seg/heads';
 import { writeSafetensors, type NamedTensor } from '@u2seg/interchange';
-import { PeerProcess } from '../backbone/peer-process.ts';
+import { PeerProcess } from '../peer-process.ts';
 
 const [height, width] = [480, 640];
 const rounds = 7;

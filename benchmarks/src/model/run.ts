@@ -13,7 +13,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cpuHasBfloat16 } from '@u2seg/heads';
-import { PeerProcess } from '../backbone/peer-process.ts';
+import { PeerProcess } from '../peer-process.ts';
 import { sceneSize } from './training-scene.ts';
 
 const rounds = 5;

@@ -119,9 +119,7 @@ export class PartitionedTable<Row> {
     try {
       file = await open(path);
     } catch (cause) {
-      throw new U2SegError('not-found', `${path}: partition ${index} of table ${this.#table.name} is missing.`, {
-        cause,
-      });
+      throw this.#missing(index, path, cause);
     }
     try {
       const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
@@ -137,15 +135,18 @@ export class PartitionedTable<Row> {
     return width === 'float16' ? decodeFloat16(new Uint16Array(bytes.buffer)) : new Float32Array(bytes.buffer);
   }
 
+  #missing(index: number, path: string, cause: unknown): U2SegError {
+    const message = `${path}: partition ${index} of table ${this.#table.name} is missing.`;
+    return new U2SegError('not-found', message, { cause });
+  }
+
   async #checkedFile(index: number): Promise<{ readonly file: Uint8Array; readonly path: string }> {
     const path = join(this.folder, this.#file(index));
     let file: Uint8Array;
     try {
       file = await readFile(path);
     } catch (cause) {
-      throw new U2SegError('not-found', `${path}: partition ${index} of table ${this.#table.name} is missing.`, {
-        cause,
-      });
+      throw this.#missing(index, path, cause);
     }
     const expected = (await this.manifest())?.partitions.find(
       (partition) => partition.file === this.#file(index),

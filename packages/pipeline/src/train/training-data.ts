@@ -1,7 +1,7 @@
 /** Pseudo-labels and photos as the trainer takes them. */
 import { decodeMask, rleFromString, SeededRng, type RgbImage, type Segment } from '@u2seg/core';
 import { augment, type TrainingExample, type TrainingSet } from '@u2seg/self-train';
-import type { SegmentRow } from '@u2seg/interchange';
+import type { InstanceRow, SegmentRow } from '@u2seg/interchange';
 import type { InstanceTables } from '../cluster/cluster-stage.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { bestInstances, type LabelTables } from '../merge/merge-stage.ts';
@@ -25,9 +25,11 @@ export interface LabelledPhotosOptions {
   readonly maxBytes?: number;
 }
 
+/** Partitions whose labels are kept: examples come in random order, and each would read and check two whole files again. */
+const keptPartitions = 64;
+
 /** Labels of one partition, by photo. */
 interface LabelPartition {
-  readonly p: number;
   readonly things: ReadonlyMap<string, readonly Segment[]>;
   readonly segments: ReadonlyMap<string, readonly SegmentRow[]>;
 }
@@ -47,7 +49,8 @@ export class LabelledPhotos implements TrainingSet {
   readonly #options: Required<LabelledPhotosOptions>;
   readonly #kept = new Map<number, TrainingExample>();
   #bytes = 0;
-  #partition: LabelPartition | undefined;
+  /** By number, the one used last at the end. */
+  readonly #partitions = new Map<number, Promise<LabelPartition>>();
 
   constructor(
     { index, config }: Pick<StageContext, 'index' | 'config'>,
@@ -75,11 +78,11 @@ export class LabelledPhotos implements TrainingSet {
   }
 
   async #read(i: number): Promise<TrainingExample> {
-    const { photos, train, merge } = this.#config;
+    const { photos, train } = this.#config;
     const row = this.#index.photos[i]!;
     const { things, segments } = await this.#tables(Math.floor(i / photosPerPartition));
     const image = await decodePhoto(this.#index.folder, row, photos);
-    const instances = bestInstances(things.get(row.image_id) ?? [], merge.maxInstances).map((one) =>
+    const instances = (things.get(row.image_id) ?? []).map((one) =>
       this.#options.classAgnostic ? { ...one, clusterId: 0 } : one,
     );
     const example: TrainingExample = {
@@ -97,13 +100,24 @@ export class LabelledPhotos implements TrainingSet {
     });
   }
 
-  async #tables(p: number): Promise<LabelPartition> {
-    if (this.#partition?.p === p) return this.#partition;
-    const instances = byPhoto(await this.#instances.instances.read(p));
-    const things = new Map([...instances].map(([id, rows]) => [id, rows.map(toSegment)]));
-    const partition = { p, things, segments: byPhoto(await this.#labels.segments.read(p)) };
-    this.#partition = partition;
+  #tables(p: number): Promise<LabelPartition> {
+    const partition = this.#partitions.get(p) ?? this.#readTables(p);
+    this.#partitions.delete(p);
+    this.#partitions.set(p, partition);
+    for (const oldest of this.#partitions.keys()) {
+      if (this.#partitions.size <= keptPartitions) break;
+      this.#partitions.delete(oldest);
+    }
     return partition;
+  }
+
+  async #readTables(p: number): Promise<LabelPartition> {
+    const best = ([id, rows]: [string, InstanceRow[]]): [string, Segment[]] => [
+      id,
+      bestInstances(rows.map(toSegment), this.#config.merge.maxInstances),
+    ];
+    const instances = byPhoto(await this.#instances.instances.read(p));
+    return { things: new Map([...instances].map(best)), segments: byPhoto(await this.#labels.segments.read(p)) };
   }
 }
 
