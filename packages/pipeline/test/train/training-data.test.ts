@@ -24,7 +24,8 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 it('reads the labels of a partition once, whatever the order of the examples and however little memory they may take', async () => {
   const { instances, labels, index } = run;
   if (instances === undefined || labels === undefined) throw new Error('the run has no labels');
-  const config = { ...pipelinePresets.tiny, ...{ train: { ...pipelinePresets.tiny.train, shortestEdge: 0 } } };
+  const { tiny } = pipelinePresets;
+  const config = { ...tiny, train: { ...tiny.train, shortestEdge: 0 } };
   const reads = [vi.spyOn(instances.instances, 'read'), vi.spyOn(labels.segments, 'read')];
   const own = { classAgnostic: false, maxBytes: 0 };
   const photos = new LabelledPhotos({ index, config }, { instances, labels }, own);
