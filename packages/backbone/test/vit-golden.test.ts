@@ -8,10 +8,9 @@ import {
   type VitWeights,
 } from '@u2seg/backbone';
 import { readSafetensors, readTorchCheckpoint } from '@u2seg/interchange';
-import { golden, type GoldenTensor } from '@u2seg/testing';
+import { golden, readPng, type GoldenTensor } from '@u2seg/testing';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { pngPixels } from './png-pixels.ts';
 
 const folder = golden('vit');
 /** The goldens' own float32 deviates from float64 by up to 3e-6 of the largest value. */
@@ -41,9 +40,7 @@ describe.skipIf(folder === undefined)('golden vit', () => {
     const weights = read('vit_full_checkpoint.pth');
     const { dim, patchSize, registers } = weights.architecture;
     const expected = folder!.tensors(name);
-    const image = pngPixels(
-      readFileSync(folder!.file(name.replace('output', 'input').replace('.safetensors', '.png'))),
-    );
+    const image = readPng(folder!.file(name.replace('output', 'input').replace('.safetensors', '.png')));
     const pixels = normalizePixels(image);
     const { height, width } = image;
     const input = expected.get('input');

@@ -2,3 +2,4 @@ export { dataRoot, golden, GoldenFolder, goldenRoot, type GoldenTensor } from '.
 export type { Tolerance } from './matchers.ts';
 export { asOrdinaryUser, boundByPermissions, ordinaryUid } from './ordinary-user.ts';
 export { bytesOf, checkpointBytes, type TensorLike } from './tensor-bytes.ts';
+export { readPanopticIds, readPng, type PngPixels } from './png.ts';

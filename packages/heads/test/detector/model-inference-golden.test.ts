@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs-core';
 import { decodeMask, rleFromString } from '@u2seg/core';
-import { golden, type GoldenTensor } from '@u2seg/testing';
+import { golden, readPng, type GoldenTensor } from '@u2seg/testing';
 import { selectDetections } from '../../src/detector/inference/detections.ts';
 import { averageProbabilities, predictMasks, runBoxStages } from '../../src/detector/inference/inference.ts';
 import { finishSemantic } from '../../src/detector/inference/prediction.ts';
@@ -17,7 +17,7 @@ import { rpnHead } from '../../src/detector/network/rpn-head.ts';
 import { semanticLogits } from '../../src/detector/network/semantic-head.ts';
 import { loadTfBackend } from '../../src/tf/load-backend.ts';
 import { availableBackends } from '../backends.ts';
-import { goldenModel, readPng } from '../detector-goldens.ts';
+import { goldenModel } from '../detector-goldens.ts';
 
 interface FinalJson {
   readonly height: number;

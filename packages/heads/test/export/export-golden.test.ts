@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TensorSession } from '@u2seg/core';
-import { golden } from '@u2seg/testing';
+import { golden, readPng } from '@u2seg/testing';
 import type { PanopticCascadeModel } from '../../src/detector/model.ts';
 import { exportOnnx } from '../../src/export/export-onnx.ts';
 import { inferWithSession } from '../../src/export/session-inference.ts';
 import { loadTfBackend } from '../../src/tf/load-backend.ts';
 import { availableBackends } from '../backends.ts';
-import { goldenModel, readPng } from '../detector-goldens.ts';
+import { goldenModel } from '../detector-goldens.ts';
 import { agreement } from './export-agreement.ts';
 import { runtimes } from './onnx-sessions.ts';
 

@@ -1,14 +1,13 @@
 import { DenseCrf, cutlerCrfKernels, stegoCrfKernels, type CrfKernel, type CrfNormalization } from '@u2seg/maskcut';
 import type { RgbImage } from '@u2seg/core';
-import { golden, type GoldenTensor } from '@u2seg/testing';
+import { golden, readPng, type GoldenTensor } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readRgbPng } from '../png.ts';
 
 const folder = golden('crf');
 const [gaussian, bilateral] = cutlerCrfKernels as [CrfKernel, CrfKernel];
 
 describe.skipIf(folder === undefined)('golden crf', () => {
-  const image = folder === undefined ? undefined : readRgbPng(folder.file('image.png'));
+  const image = folder === undefined ? undefined : readPng(folder.file('image.png'));
   const cutler = folder?.tensors('cutler.safetensors') ?? new Map<string, GoldenTensor>();
   const kernels = folder?.tensors('kernels.safetensors') ?? new Map<string, GoldenTensor>();
 

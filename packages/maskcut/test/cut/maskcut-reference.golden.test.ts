@@ -1,7 +1,6 @@
 import { areaOf, maskIou, resizeNearest, maskCutReference, referenceAnnotations, tokenCut } from '@u2seg/maskcut';
-import { golden } from '@u2seg/testing';
+import { golden, readPng } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readRgbPng } from '../png.ts';
 import { baseName, decode, featuresOf, goldenCases, type GoldenRle, type MaskCutCase } from './golden-case.ts';
 import { resizeBicubic } from './pillow-bicubic.ts';
 
@@ -60,7 +59,7 @@ describe.skipIf(folder === undefined)('golden maskcut: reference mode', () => {
     if (spec.postprocess !== undefined)
       it(`${name}: CRF, filling, IoU test and annotations`, () => {
         const base = baseName(folder!, name, '_image.png')!;
-        const image = readRgbPng(folder!.file(`${base}_image.png`));
+        const image = readPng(folder!.file(`${base}_image.png`));
         const [height, width] = spec.original_size_hw!;
         const masks = spec.postprocess!.map((post) => decode(spec.cuts[post.cut]!.mask_out_rle));
         const results = referenceAnnotations(image, masks, { height, width, resizeMask: resizeBicubic });

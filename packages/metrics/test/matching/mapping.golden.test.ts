@@ -23,9 +23,8 @@ import {
   type ClusterMatch,
   type PanopticSegment,
 } from '@u2seg/metrics';
-import { golden } from '@u2seg/testing';
+import { golden, readPanopticIds, readPng } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readPanopticIds, readPng } from '../png.ts';
 
 type Percents = Readonly<Record<string, number | null>>;
 interface Mapping {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { PanopticQuality, readPanopticJson, type PanopticScore } from '@u2seg/metrics';
-import { golden } from '@u2seg/testing';
+import { golden, readPanopticIds } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readPanopticIds } from '../png.ts';
 
 interface Result {
   readonly All: PanopticScore & { n: number };

@@ -1,7 +1,6 @@
 import { SemanticConfusion } from '@u2seg/metrics';
-import { golden } from '@u2seg/testing';
+import { golden, readPng } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { readPng } from '../png.ts';
 
 interface Result {
   readonly num_classes: number;
