@@ -5,21 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeImage } from '@u2seg/datasets';
 import { loadStateDict, loadTfBackend, PanopticCascadeModel, parseDetectron2Config } from '@u2seg/heads';
-import { bytesOf, golden } from '@u2seg/testing';
+import { bytesOf, golden, unmatchedInstances, type GoldenDetections } from '@u2seg/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModelInfo, readNetworkCheckpoint } from '@u2seg/pipeline/internal';
 import { u2seg } from './run-main.ts';
-
-interface FinalJson {
-  readonly height: number;
-  readonly width: number;
-  readonly instances: readonly {
-    readonly bbox_xyxy: readonly number[];
-    readonly score: number;
-    readonly category: number;
-  }[];
-  readonly panoptic_segments_info: readonly { readonly isthing: boolean; readonly category_id: number }[];
-}
 
 const golds = golden('model-inference');
 /** A Python with torch; without it that test is skipped. */
@@ -58,19 +47,11 @@ describe.skipIf(golds === undefined)('golden checkpoint, converted and converted
     const model = PanopticCascadeModel.create(parseDetectron2Config(await readFile(config, 'utf8')), { seed: 0 });
     loadStateDict(model, await readNetworkCheckpoint(back));
     for (const name of golds.list(/^img\d+\.png$/u).map((file) => file.replace('.png', ''))) {
-      const final = golds.json<FinalJson>(`${name}_final.json`);
+      const final = golds.json<GoldenDetections>(`${name}_final.json`);
       const image = await decodeImage(golds.file(`${name}_resized.png`));
       const { instances, panoptic } = model.infer(image, { output: { height: final.height, width: final.width } });
       expect(instances.scores.length).toBe(final.instances.length);
-      for (const { bbox_xyxy: box, score, category } of final.instances) {
-        const row = instances.classes.findIndex(
-          (label, i) =>
-            label === category &&
-            Math.abs(instances.scores[i]! - score) <= 1e-3 &&
-            box.every((value, k) => Math.abs(value - instances.boxesXyxy[4 * i + k]!) <= 0.02),
-        );
-        expect(row, `${name}: ${category} at ${box.join()}`).toBeGreaterThanOrEqual(0);
-      }
+      expect(unmatchedInstances(final, instances), name).toEqual([]);
       expect(panoptic!.segments.map(({ isThing, category }) => [isThing, category])).toEqual(
         final.panoptic_segments_info.map((segment) => [segment.isthing, segment.category_id]),
       );

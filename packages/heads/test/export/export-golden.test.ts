@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TensorSession } from '@u2seg/core';
-import { golden, readPng } from '@u2seg/testing';
+import { golden, readPng, unmatchedInstances, type GoldenDetections } from '@u2seg/testing';
 import type { PanopticCascadeModel } from '../../src/detector/model.ts';
 import { exportOnnx } from '../../src/export/export-onnx.ts';
 import { inferWithSession } from '../../src/export/session-inference.ts';
@@ -13,17 +13,6 @@ import { runtimes } from './onnx-sessions.ts';
 const folder = golden('model-inference');
 const images = (folder?.list(/^img\d+\.png$/u) ?? []).map((name) => name.replace('.png', ''));
 const backend = (await availableBackends()).at(-1)!;
-
-interface FinalJson {
-  readonly height: number;
-  readonly width: number;
-  readonly instances: readonly {
-    readonly bbox_xyxy: readonly number[];
-    readonly score: number;
-    readonly category: number;
-  }[];
-  readonly panoptic_segments_info: readonly { readonly isthing: boolean; readonly category_id: number }[];
-}
 
 /** Pixels by which a stuff region may miss the smallest area on one side and reach it on the other. */
 const marginalArea = 16;
@@ -47,7 +36,7 @@ describe.skipIf(folder === undefined).each(['onnxruntime-node', 'onnxruntime-web
 
     it.skipIf(!available).each(images)(`golden %s: says what ${backend} says`, async (image) => {
       const pixels = readPng(folder!.file(`${image}_resized.png`));
-      const { height, width } = folder!.json<FinalJson>(`${image}_final.json`);
+      const { height, width } = folder!.json<GoldenDetections>(`${image}_final.json`);
       const options = { output: { height, width } };
       const expected = model.infer(pixels, options);
       const actual = await inferWithSession(session, model.config, pixels, options);
@@ -66,21 +55,12 @@ describe.skipIf(folder === undefined).each(['onnxruntime-node', 'onnxruntime-web
 
     it.skipIf(!available).each(images)('golden %s: says what the reference says', async (image) => {
       const pixels = readPng(folder!.file(`${image}_resized.png`));
-      const final = folder!.json<FinalJson>(`${image}_final.json`);
+      const final = folder!.json<GoldenDetections>(`${image}_final.json`);
       const actual = await inferWithSession(session, model.config, pixels, {
         output: { height: final.height, width: final.width },
       });
-      const { scores, classes, boxesXyxy } = actual.instances;
-      expect(scores.length).toBe(final.instances.length);
-      for (const { bbox_xyxy: box, score, category } of final.instances) {
-        const row = classes.findIndex(
-          (label, i) =>
-            label === category &&
-            Math.abs(scores[i]! - score) <= 1e-3 &&
-            box.every((value, k) => Math.abs(value - boxesXyxy[4 * i + k]!) <= 0.02),
-        );
-        expect(row, `${category} at ${box.join()}`).toBeGreaterThanOrEqual(0);
-      }
+      expect(actual.instances.scores.length).toBe(final.instances.length);
+      expect(unmatchedInstances(final, actual.instances)).toEqual([]);
       const { minStuffArea } = model.config.panoptic;
       const sure = actual.panoptic!.segments.filter(
         ({ isThing, area }) => isThing || area > minStuffArea + marginalArea,
