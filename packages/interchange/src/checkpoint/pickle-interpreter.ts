@@ -1,6 +1,8 @@
-import { containerCost, type MemoryBudget } from './memory-budget.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { buildState, callGlobal, foreign, GlobalRef, type CallContext } from './pickle-calls.ts';
-import { parseInteger, PickleCursor, unescapePython, unquote } from './pickle-cursor.ts';
+import { PickleCursor } from './pickle-cursor.ts';
+import { integerOf, pushBytes, pushNumber, pushText } from './pickle-scalars.ts';
+import { memoCost, PickleStack, valueCost } from './pickle-stack.ts';
 import {
   CheckpointDict,
   CheckpointSet,
@@ -30,10 +32,6 @@ export interface Unpickled {
   readonly foreignClasses: ReadonlySet<string>;
 }
 
-/** What one value on the stack or in the memo costs, in bytes. */
-const valueCost = 24;
-const memoCost = 64;
-
 /**
  * Runs one pickle (protocols 0 to 5) as a closed interpreter: it builds numbers, strings, bytes, lists, tuples, sets,
  * dictionaries, torch tensors and numpy arrays. Names outside the list of `pickle-globals.ts` become markers; no import,
@@ -42,348 +40,308 @@ const memoCost = 64;
  * @throws U2SegError `bad-format` naming the byte that could not be read
  */
 export function unpickle(bytes: Uint8Array, options: UnpickleOptions): Unpickled {
-  const cursor = new PickleCursor(bytes, options.at ?? 0, options.where);
-  const { budget } = options;
-  const context: CallContext = {
-    where: options.where,
-    budget,
-    tensors: [],
-    foreignClasses: new Set(),
-    loadFromBytes: options.loadFromBytes,
-  };
-  const stack: CheckpointValue[] = [];
-  const marks: number[] = [];
-  const memo = new Map<number, CheckpointValue>();
+  return new PickleMachine(bytes, options).run();
+}
 
-  const push = (value: CheckpointValue): void => {
-    budget.take(valueCost, 'values');
-    stack.push(value);
-  };
-  const pushContainer = (value: CheckpointValue): void => {
-    budget.take(containerCost, 'containers');
-    stack.push(value);
-  };
-  const pushText = (value: string): void => {
-    budget.take(valueCost + value.length, 'text');
-    stack.push(value);
-  };
-  const floor = (): number => marks[marks.length - 1] ?? 0;
-  const pop = (): CheckpointValue => {
-    if (stack.length <= floor()) cursor.fail('the stack is empty.');
-    return stack.pop()!;
-  };
-  const top = (): CheckpointValue => {
-    if (stack.length === 0) cursor.fail('the stack is empty.');
-    return stack[stack.length - 1]!;
-  };
-  const popMark = (): CheckpointValue[] => {
-    const mark = marks.pop();
-    if (mark === undefined) return cursor.fail('a mark is missing.');
-    const values = stack.splice(mark);
-    budget.take(containerCost + 8 * values.length, 'lists');
-    return values;
-  };
-  const remember = (index: number): void => {
-    budget.take(memoCost, 'the memo');
-    memo.set(index, top());
-  };
-  const recall = (index: number): void => {
-    const value = memo.get(index);
-    if (value === undefined) cursor.fail(`nothing was stored under ${index}.`);
-    else push(value);
-  };
-  const tuple = (count: number): void => {
-    const values = Array.from({ length: count }, pop).reverse();
-    pushContainer(values);
-  };
-  const appendTo = (target: CheckpointValue, values: readonly CheckpointValue[]): void => {
-    budget.take(valueCost * values.length, 'lists');
-    if (Array.isArray(target)) for (const value of values) target.push(value);
-    else if (target instanceof CheckpointSet) for (const value of values) target.add(value);
-    else if (!(target instanceof ForeignObject)) cursor.fail('values are appended to something that is no list.');
-  };
-  const setIn = (target: CheckpointValue, values: readonly CheckpointValue[]): void => {
-    if (values.length % 2 !== 0) cursor.fail('a dictionary gets a key without a value.');
-    budget.take(memoCost * values.length, 'dictionaries');
-    if (target instanceof CheckpointDict) {
-      for (let i = 0; i < values.length; i += 2) target.set(values[i]!, values[i + 1]!);
-    } else if (!(target instanceof ForeignObject)) cursor.fail('items are set in something that is no dictionary.');
-  };
-  const asList = (value: CheckpointValue): CheckpointValue[] =>
-    Array.isArray(value) ? value : cursor.fail('arguments must be a tuple.');
-  const global = (module: CheckpointValue, name: CheckpointValue): void => {
-    if (typeof module !== 'string' || typeof name !== 'string') return cursor.fail('a name must be text.');
-    budget.take(module.length + name.length, 'names');
-    pushContainer(new GlobalRef(`${module}.${name}`));
-  };
-  const integerLine = (): number | bigint => {
-    const text = cursor.line();
-    return parseInteger(text) ?? cursor.fail(`"${text.slice(0, 40)}" is no integer.`);
-  };
-  const memoLine = (): number => {
-    const index = integerLine();
-    return typeof index === 'number' && index >= 0 ? index : cursor.fail('a memo index must be an integer >= 0.');
-  };
+const stopOpcode = 0x2e;
 
-  for (;;) {
-    const opcode = cursor.uint8();
+/**
+ * Reads opcodes until `STOP`. One method a group of opcodes, which says whether the opcode was one of its group; those that
+ * push what stands in the pickle itself are in `pickle-scalars.ts`.
+ */
+class PickleMachine {
+  readonly #cursor: PickleCursor;
+  readonly #stack: PickleStack;
+  readonly #budget: MemoryBudget;
+  readonly #context: CallContext;
+  readonly #persistentLoad: UnpickleOptions['persistentLoad'];
+
+  constructor(bytes: Uint8Array, options: UnpickleOptions) {
+    const { where, budget, persistentLoad, loadFromBytes } = options;
+    this.#cursor = new PickleCursor(bytes, options.at ?? 0, where);
+    this.#stack = new PickleStack(this.#cursor, budget);
+    this.#budget = budget;
+    this.#context = { where, budget, tensors: [], foreignClasses: new Set(), loadFromBytes };
+    this.#persistentLoad = persistentLoad;
+  }
+
+  run(): Unpickled {
+    const cursor = this.#cursor;
+    for (let opcode = cursor.uint8(); opcode !== stopOpcode; opcode = cursor.uint8()) {
+      const known =
+        this.#storeOrRecall(opcode) ||
+        pushNumber(opcode, cursor, this.#stack) ||
+        pushText(opcode, cursor, this.#stack) ||
+        pushBytes(opcode, cursor, this.#stack) ||
+        this.#openContainer(opcode) ||
+        this.#fillContainer(opcode) ||
+        this.#moveStack(opcode) ||
+        this.#nameGlobal(opcode) ||
+        this.#buildObject(opcode) ||
+        this.#referOutside(opcode) ||
+        this.#readFrame(opcode);
+      if (!known) cursor.fail(`0x${opcode.toString(16)} is no pickle opcode that is read here.`);
+    }
+    const { tensors, foreignClasses } = this.#context;
+    return { value: this.#stack.pop(), end: cursor.at, tensors, foreignClasses };
+  }
+
+  #readFrame(opcode: number): boolean {
     switch (opcode) {
       case 0x80: {
         // PROTO
-        const version = cursor.uint8();
-        if (version > 5) cursor.fail(`pickle protocol ${version}; 0 to 5 are read.`);
-        break;
+        const version = this.#cursor.uint8();
+        if (version > 5) this.#cursor.fail(`pickle protocol ${version}; 0 to 5 are read.`);
+        return true;
       }
       case 0x95: // FRAME
-        cursor.uint64();
-        break;
-      case 0x2e: {
-        // STOP
-        const value = pop();
-        return { value, end: cursor.at, tensors: context.tensors, foreignClasses: context.foreignClasses };
-      }
+        this.#cursor.uint64();
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #moveStack(opcode: number): boolean {
+    const stack = this.#stack;
+    switch (opcode) {
       case 0x28: // MARK
-        budget.take(8, 'marks');
-        marks.push(stack.length);
-        break;
+        stack.mark();
+        return true;
       case 0x30: // POP
-        if (stack.length > floor()) stack.pop();
-        else if (marks.pop() === undefined) cursor.fail('the stack is empty.');
-        break;
+        stack.discard();
+        return true;
       case 0x31: // POP_MARK
-        popMark();
-        break;
+        stack.popMark();
+        return true;
       case 0x32: // DUP
-        push(top());
-        break;
+        stack.push(stack.top());
+        return true;
+      default:
+        return false;
+    }
+  }
 
-      case 0x4e: // NONE
-        push(null);
-        break;
-      case 0x88: // NEWTRUE
-        push(true);
-        break;
-      case 0x89: // NEWFALSE
-        push(false);
-        break;
-      case 0x49: {
-        // INT; protocol 0 writes booleans as 00 and 01
-        const text = cursor.line();
-        if (text === '00' || text === '01') push(text === '01');
-        else push(parseInteger(text) ?? cursor.fail(`"${text.slice(0, 40)}" is no integer.`));
-        break;
-      }
-      case 0x4a: // BININT
-        push(cursor.int32());
-        break;
-      case 0x4b: // BININT1
-        push(cursor.uint8());
-        break;
-      case 0x4d: // BININT2
-        push(cursor.uint16());
-        break;
-      case 0x4c: // LONG
-        push(integerLine());
-        break;
-      case 0x8a: // LONG1
-        push(cursor.long(cursor.uint8()));
-        break;
-      case 0x8b: // LONG4
-        push(cursor.long(cursor.uint32()));
-        break;
-      case 0x46: {
-        // FLOAT
-        const text = cursor.line().trim();
-        const value = floatNames.get(text) ?? Number(text);
-        if (text === '' || (Number.isNaN(value) && text !== 'nan')) cursor.fail(`"${text.slice(0, 40)}" is no number.`);
-        push(value);
-        break;
-      }
-      case 0x47: // BINFLOAT
-        push(cursor.float64BigEndian());
-        break;
-
-      case 0x53: {
-        // STRING
-        const text = unquote(cursor.line());
-        pushText(text ?? cursor.fail('a quoted string has no quotes.'));
-        break;
-      }
-      case 0x54: // BINSTRING
-        pushText(cursor.latin1(cursor.uint32()));
-        break;
-      case 0x55: // SHORT_BINSTRING
-        pushText(cursor.latin1(cursor.uint8()));
-        break;
-      case 0x56: // UNICODE
-        pushText(unescapePython(cursor.line()));
-        break;
-      case 0x58: // BINUNICODE
-        pushText(cursor.utf8(cursor.uint32()));
-        break;
-      case 0x8c: // SHORT_BINUNICODE
-        pushText(cursor.utf8(cursor.uint8()));
-        break;
-      case 0x8d: // BINUNICODE8
-        pushText(cursor.utf8(cursor.uint64()));
-        break;
-      case 0x42: // BINBYTES
-        pushContainer(cursor.take(cursor.uint32()));
-        break;
-      case 0x43: // SHORT_BINBYTES
-        pushContainer(cursor.take(cursor.uint8()));
-        break;
-      case 0x8e: // BINBYTES8
-      case 0x96: // BYTEARRAY8
-        pushContainer(cursor.take(cursor.uint64()));
-        break;
-
+  /** Tuples, lists, dictionaries and sets, empty or of what lies on the stack. */
+  #openContainer(opcode: number): boolean {
+    const stack = this.#stack;
+    switch (opcode) {
       case 0x29: // EMPTY_TUPLE
       case 0x5d: // EMPTY_LIST
-        pushContainer([]);
-        break;
+        stack.pushContainer([]);
+        return true;
       case 0x7d: // EMPTY_DICT
-        pushContainer(new CheckpointDict());
-        break;
+        stack.pushContainer(new CheckpointDict());
+        return true;
       case 0x8f: // EMPTY_SET
-        pushContainer(new CheckpointSet());
-        break;
+        stack.pushContainer(new CheckpointSet());
+        return true;
       case 0x74: // TUPLE
       case 0x6c: // LIST
-        push(popMark());
-        break;
+        stack.push(stack.popMark());
+        return true;
       case 0x85: // TUPLE1
       case 0x86: // TUPLE2
       case 0x87: // TUPLE3
-        tuple(opcode - 0x84);
-        break;
+        stack.pushContainer(stack.popMany(opcode - 0x84));
+        return true;
       case 0x64: {
         // DICT
-        const values = popMark();
         const dict = new CheckpointDict();
-        setIn(dict, values);
-        pushContainer(dict);
-        break;
+        this.#setIn(dict, stack.popMark());
+        stack.pushContainer(dict);
+        return true;
       }
       case 0x91: // FROZENSET
-        pushContainer(new CheckpointSet(popMark()));
-        break;
+        stack.pushContainer(new CheckpointSet(stack.popMark()));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Values that go into the container below them. */
+  #fillContainer(opcode: number): boolean {
+    const stack = this.#stack;
+    switch (opcode) {
       case 0x61: {
         // APPEND
-        const value = pop();
-        appendTo(top(), [value]);
-        break;
+        const value = stack.pop();
+        this.#appendTo(stack.top(), [value]);
+        return true;
       }
       case 0x65: // APPENDS
       case 0x90: {
         // ADDITEMS
-        const values = popMark();
-        appendTo(top(), values);
-        break;
+        const values = stack.popMark();
+        this.#appendTo(stack.top(), values);
+        return true;
       }
       case 0x73: {
         // SETITEM
-        const value = pop();
-        const key = pop();
-        setIn(top(), [key, value]);
-        break;
+        const item = stack.popMany(2);
+        this.#setIn(stack.top(), item);
+        return true;
       }
       case 0x75: {
         // SETITEMS
-        const values = popMark();
-        setIn(top(), values);
-        break;
+        const values = stack.popMark();
+        this.#setIn(stack.top(), values);
+        return true;
       }
+      default:
+        return false;
+    }
+  }
 
+  #storeOrRecall(opcode: number): boolean {
+    const [cursor, stack] = [this.#cursor, this.#stack];
+    switch (opcode) {
       case 0x70: // PUT
-        remember(memoLine());
-        break;
+        stack.remember(this.#memoLine());
+        return true;
       case 0x71: // BINPUT
-        remember(cursor.uint8());
-        break;
+        stack.remember(cursor.uint8());
+        return true;
       case 0x72: // LONG_BINPUT
-        remember(cursor.uint32());
-        break;
+        stack.remember(cursor.uint32());
+        return true;
       case 0x94: // MEMOIZE
-        remember(memo.size);
-        break;
+        stack.remember();
+        return true;
       case 0x67: // GET
-        recall(memoLine());
-        break;
+        stack.recall(this.#memoLine());
+        return true;
       case 0x68: // BINGET
-        recall(cursor.uint8());
-        break;
+        stack.recall(cursor.uint8());
+        return true;
       case 0x6a: // LONG_BINGET
-        recall(cursor.uint32());
-        break;
+        stack.recall(cursor.uint32());
+        return true;
+      default:
+        return false;
+    }
+  }
 
+  /** Names of classes and functions: a marker, or an entry of the closed list. */
+  #nameGlobal(opcode: number): boolean {
+    const [cursor, stack] = [this.#cursor, this.#stack];
+    switch (opcode) {
       case 0x63: {
         // GLOBAL
         const module = cursor.line();
-        global(module, cursor.line());
-        break;
+        this.#pushGlobal(module, cursor.line());
+        return true;
       }
       case 0x93: {
         // STACK_GLOBAL
-        const name = pop();
-        global(pop(), name);
-        break;
+        const name = stack.pop();
+        this.#pushGlobal(stack.pop(), name);
+        return true;
       }
+      default:
+        return false;
+    }
+  }
+
+  /** Calls of names, and the state of what they gave. */
+  #buildObject(opcode: number): boolean {
+    const [cursor, stack, context] = [this.#cursor, this.#stack, this.#context];
+    switch (opcode) {
+      case 0x92: // NEWOBJ_EX; its keyword arguments are not used
+        stack.pop();
+        this.#callPopped();
+        return true;
       case 0x52: // REDUCE
-      case 0x81: {
-        // NEWOBJ
-        const args = asList(pop());
-        push(callGlobal(context, pop(), args));
-        break;
-      }
-      case 0x92: {
-        // NEWOBJ_EX
-        pop();
-        const args = asList(pop());
-        push(callGlobal(context, pop(), args));
-        break;
-      }
+      case 0x81: // NEWOBJ
+        this.#callPopped();
+        return true;
       case 0x69: {
         // INST
         const module = cursor.line();
         const callable = new GlobalRef(`${module}.${cursor.line()}`);
-        push(callGlobal(context, callable, popMark()));
-        break;
+        stack.push(callGlobal(context, callable, stack.popMark()));
+        return true;
       }
       case 0x6f: {
         // OBJ
-        const [callable, ...args] = popMark();
-        push(callGlobal(context, callable ?? cursor.fail('an object without a class.'), args));
-        break;
+        const [callable, ...args] = stack.popMark();
+        stack.push(callGlobal(context, callable ?? cursor.fail('an object without a class.'), args));
+        return true;
       }
       case 0x62: {
         // BUILD
-        const state = pop();
-        buildState(context, top(), state);
-        break;
-      }
-      case 0x51: // BINPERSID
-        push(options.persistentLoad(pop()));
-        break;
-      case 0x50: // PERSID
-        push(options.persistentLoad(cursor.line()));
-        break;
-      case 0x82: // EXT1: an entry of a registry that lives in another process
-      case 0x83: // EXT2
-      case 0x84: {
-        // EXT4
-        const code = opcode === 0x82 ? cursor.uint8() : opcode === 0x83 ? cursor.uint16() : cursor.int32();
-        push(foreign(context, new ForeignObject(`copyreg extension ${code}`)));
-        break;
+        const state = stack.pop();
+        buildState(context, stack.top(), state);
+        return true;
       }
       default:
-        cursor.fail(`0x${opcode.toString(16)} is no pickle opcode that is read here.`);
+        return false;
     }
   }
-}
 
-const floatNames = new Map<string, number>([
-  ['inf', Infinity],
-  ['-inf', -Infinity],
-  ['nan', NaN],
-]);
+  /** What lies outside the pickle: torch's storages, and a registry that lives in another process. */
+  #referOutside(opcode: number): boolean {
+    const [cursor, stack] = [this.#cursor, this.#stack];
+    switch (opcode) {
+      case 0x51: // BINPERSID
+        stack.push(this.#persistentLoad(stack.pop()));
+        return true;
+      case 0x50: // PERSID
+        stack.push(this.#persistentLoad(cursor.line()));
+        return true;
+      case 0x82: // EXT1
+        this.#pushExtension(cursor.uint8());
+        return true;
+      case 0x83: // EXT2
+        this.#pushExtension(cursor.uint16());
+        return true;
+      case 0x84: // EXT4
+        this.#pushExtension(cursor.int32());
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #appendTo(target: CheckpointValue, values: readonly CheckpointValue[]): void {
+    this.#budget.take(valueCost * values.length, 'lists');
+    if (Array.isArray(target)) for (const value of values) target.push(value);
+    else if (target instanceof CheckpointSet) for (const value of values) target.add(value);
+    else if (!(target instanceof ForeignObject)) {
+      this.#cursor.fail('values are appended to something that is no list.');
+    }
+  }
+
+  #setIn(target: CheckpointValue, values: readonly CheckpointValue[]): void {
+    if (values.length % 2 !== 0) this.#cursor.fail('a dictionary gets a key without a value.');
+    this.#budget.take(memoCost * values.length, 'dictionaries');
+    if (target instanceof CheckpointDict) {
+      for (let i = 0; i < values.length; i += 2) target.set(values[i]!, values[i + 1]!);
+    } else if (!(target instanceof ForeignObject)) {
+      this.#cursor.fail('items are set in something that is no dictionary.');
+    }
+  }
+
+  /** Calls the name below the arguments. */
+  #callPopped(): void {
+    const args = this.#stack.pop();
+    if (!Array.isArray(args)) return this.#cursor.fail('arguments must be a tuple.');
+    this.#stack.push(callGlobal(this.#context, this.#stack.pop(), args));
+  }
+
+  #pushGlobal(module: CheckpointValue, name: CheckpointValue): void {
+    if (typeof module !== 'string' || typeof name !== 'string') return this.#cursor.fail('a name must be text.');
+    this.#budget.take(module.length + name.length, 'names');
+    this.#stack.pushContainer(new GlobalRef(`${module}.${name}`));
+  }
+
+  #pushExtension(code: number): void {
+    this.#stack.push(foreign(this.#context, new ForeignObject(`copyreg extension ${code}`)));
+  }
+
+  #memoLine(): number {
+    const index = integerOf(this.#cursor.line(), this.#cursor);
+    return typeof index === 'number' && index >= 0 ? index : this.#cursor.fail('a memo index must be an integer >= 0.');
+  }
+}
