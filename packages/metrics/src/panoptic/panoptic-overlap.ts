@@ -3,7 +3,10 @@ import type { PanopticImage } from './panoptic-image.ts';
 
 /** Pixels shared by the segments of two maps of one image. */
 export interface Overlaps {
-  /** [G + 1, P + 1] pixels; row 0 is void in the ground truth, column 0 void in the prediction. */
+  /**
+   * [G + 1, P + 1] pixels; row 0 is void in the ground truth, column 0 void in the prediction. `countOverlaps` appends a row,
+   * G + 1: pixels of ground-truth segments that are in the map and not in the list; they count in `predictedAreas` only.
+   */
   readonly shared: Float64Array;
   /** [G] pixels of each ground-truth segment. */
   readonly gtAreas: Float64Array;
@@ -28,7 +31,7 @@ export function countOverlaps(
   const predictedIndex = indexSegments(name, 'prediction', prediction);
   const numGt = gt.segments.length;
   const stride = prediction.segments.length + 1;
-  // one row more than there are segments: ground-truth pixels of a segment that is not listed
+  // void, the segments, and what is not listed
   const shared = new Float64Array((numGt + 2) * stride);
   const gtIds = gt.ids;
   const predictedIds = prediction.ids;
