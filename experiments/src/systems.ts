@@ -1,5 +1,5 @@
 /** The systems the papers compare, as settings over a preset. */
-import type { ExperimentSystem } from './experiment.ts';
+import type { ExperimentSystem } from '@u2seg/pipeline';
 
 /** CutLER's detector: one class, no semantic branch, DropLoss, two rounds of self-training without it. */
 const detector = ['train.preset=cutler-stage1', 'train.iterations=160000', 'rounds.count=2'];

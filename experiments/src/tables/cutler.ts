@@ -1,4 +1,5 @@
-import { printedCells, type Experiment, type ExperimentSystem, type PrintedColumn } from '../experiment.ts';
+import type { Experiment, ExperimentSystem } from '@u2seg/pipeline';
+import { printedCells, type PrintedColumn } from '../experiment.ts';
 import { cutler, trainedOn } from '../systems.ts';
 
 const readme = 'CutLER, README of facebookresearch/CutLER';

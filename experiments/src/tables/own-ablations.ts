@@ -1,5 +1,5 @@
 /** Questions the papers leave open, one component swapped a row; published numbers there are none. */
-import type { Experiment, ExperimentSystem } from '../experiment.ts';
+import type { Experiment, ExperimentSystem } from '@u2seg/pipeline';
 
 /** What an ablation looks at; what comes later in the pipeline is not run. */
 interface Level {

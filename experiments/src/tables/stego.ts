@@ -1,11 +1,5 @@
-import {
-  columnsOf,
-  printedCells,
-  type DerivedCell,
-  type Experiment,
-  type ExperimentSystem,
-  type PrintedColumn,
-} from '../experiment.ts';
+import type { DerivedCell, Experiment, ExperimentSystem } from '@u2seg/pipeline';
+import { columnsOf, printedCells, type PrintedColumn } from '../experiment.ts';
 import { stego, trainedOn } from '../systems.ts';
 
 /** Unsupervised: clusters one to one. Linear: a probe on the codes. Both of the maps alone, on one data set. */

@@ -1,11 +1,5 @@
-import {
-  columnsOf,
-  printedCells,
-  type DerivedCell,
-  type Experiment,
-  type ExperimentSystem,
-  type PrintedColumn,
-} from '../experiment.ts';
+import type { DerivedCell, Experiment, ExperimentSystem } from '@u2seg/pipeline';
+import { columnsOf, printedCells, type PrintedColumn } from '../experiment.ts';
 import { cutler, cutlerPlus, trainedOn, u2seg } from '../systems.ts';
 
 const source = 'U2Seg, arXiv:2312.17243v1';

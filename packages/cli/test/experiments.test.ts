@@ -8,12 +8,12 @@ import {
   smokeSystem,
   tinySystem,
   withSystems,
-  type ListedExperiment,
   type ExperimentRecord,
 } from '@u2seg/pipeline/internal';
+import type { Experiment } from '@u2seg/pipeline';
 import { u2seg } from './run-cli.ts';
 
-const experiment: ListedExperiment = {
+const experiment: Experiment = {
   id: 'toy',
   title: 'Toy',
   question: 'Does it run?',
@@ -54,7 +54,7 @@ describe('experimentTable', () => {
 
   it('fills a gain with the difference of two systems, once both are measured', () => {
     const measure = { system: 'ours', metric: 'box AP', data: 'coco', over: 'theirs' } as const;
-    const gain: ListedExperiment = {
+    const gain: Experiment = {
       ...experiment,
       published: [{ row: 'gain', column: 'AP', value: 3, measure }],
       derived: [{ row: 'gain over nobody', column: 'AP', measure: { ...measure, over: 'nobody' } }],

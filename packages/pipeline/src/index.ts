@@ -12,6 +12,13 @@ export { evaluatePanoptic } from './evaluate-files/evaluate-panoptic.ts';
 export { evaluateResults } from './evaluate-files/evaluate-results.ts';
 export { evaluateSemantic } from './evaluate-files/evaluate-semantic.ts';
 export type { Evaluation, EvaluationOptions, EvaluationProtocol } from './evaluate-files/evaluation.ts';
+export type {
+  CellMeasure,
+  DerivedCell,
+  Experiment,
+  ExperimentSystem,
+  PublishedCell,
+} from './experiments/experiment.ts';
 export { experimentMetrics, type ExperimentMetric } from './experiments/experiment-metrics.ts';
 export { SystemRunner, type ExperimentJob } from './experiments/run-systems.ts';
 export { fineTuneFolder, type FineTuneOptions, type FineTuneSummary } from './fine-tuning/fine-tune.ts';

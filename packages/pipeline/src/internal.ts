@@ -5,13 +5,7 @@ export { findContours, openContours, wantsContours, type ContourSource } from '.
 export { cocoTable, percent } from './evaluate/metric-tables.ts';
 export { namedClasses } from './evaluate-files/evaluate-semantic.ts';
 export { bytesOf } from './evaluate-files/evaluation.ts';
-export {
-  loadExperiments,
-  measuredData,
-  selectExperiments,
-  trainingData,
-  type ListedExperiment,
-} from './experiments/experiment-module.ts';
+export { loadExperiments, measuredData, selectExperiments, trainingData } from './experiments/experiment-module.ts';
 export { readRecord, recordPath, withSystems, type ExperimentRecord } from './experiments/experiment-record.ts';
 export { experimentTable } from './experiments/experiment-table.ts';
 export { meanAndDeviation } from './experiments/mean-and-deviation.ts';

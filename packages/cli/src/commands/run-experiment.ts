@@ -12,9 +12,8 @@ import {
   smokeScenes,
   trainingData,
   withSystems,
-  type ListedExperiment,
 } from '@u2seg/pipeline/internal';
-import { SystemRunner, type ExperimentJob } from '@u2seg/pipeline';
+import { SystemRunner, type Experiment, type ExperimentJob } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 
@@ -115,14 +114,14 @@ export function registerRunExperiment(program: Command, context: CommandContext)
 }
 
 /** @throws U2SegError `wrong-usage` for a data set that the tables of the experiment do not have */
-function scoredData(experiment: ListedExperiment, { data }: RunFlags): string | undefined {
+function scoredData(experiment: Experiment, { data }: RunFlags): string | undefined {
   const known = measuredData(experiment);
   if (data === undefined || known.length === 0 || known.includes(data)) return data;
   throw new U2SegError('wrong-usage', notOne('data', data, `${experiment.id} has numbers of`, known));
 }
 
 /** Numbers stand beside the paper's only where both learned from the same photos. @throws U2SegError `wrong-usage` */
-function checkTraining(experiment: ListedExperiment, { data, training, preset, set }: RunFlags): void {
+function checkTraining(experiment: Experiment, { data, training, preset, set }: RunFlags): void {
   if (data !== undefined && (preset !== undefined || set.length > 0)) {
     throw new U2SegError(
       'wrong-usage',
@@ -160,7 +159,7 @@ function seedList(text: string): number[] {
 }
 
 function ownData(
-  experiment: ListedExperiment,
+  experiment: Experiment,
   { photos, gt, val, labels, labelPhotos }: RunFlags,
 ): Pick<ExperimentJob, 'photos' | 'gt' | 'val' | 'labels' | 'labelPhotos'> {
   if (photos === undefined || gt === undefined) {

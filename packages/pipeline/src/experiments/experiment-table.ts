@@ -1,5 +1,6 @@
 import type { MetricTable } from '../evaluate/metric-tables.ts';
-import { shownMetrics, trainingData, type ListedExperiment, type ListedMeasure } from './experiment-module.ts';
+import type { CellMeasure, Experiment, PublishedCell } from './experiment.ts';
+import { shownMetrics, trainingData } from './experiment-module.ts';
 import type { ExperimentRecord, MeasuredCell } from './experiment-record.ts';
 
 const columns = ['row', 'column', 'paper', 'measured', 'difference', 'record'];
@@ -9,7 +10,7 @@ const columns = ['row', 'column', 'paper', 'measured', 'difference', 'record'];
  * run, or one on other data, is never set against the paper.
  */
 export function experimentTable(
-  experiment: ListedExperiment,
+  experiment: Experiment,
   full: ExperimentRecord | undefined,
   smoke: ExperimentRecord | undefined,
 ): MetricTable {
@@ -52,7 +53,7 @@ export function experimentTable(
 }
 
 /** How the numbers of an experiment are had. */
-export function experimentCommand(experiment: ListedExperiment): string {
+export function experimentCommand(experiment: Experiment): string {
   const { id, systems, published } = experiment;
   const data = [...new Set(published.flatMap(({ measure }) => measure?.data ?? []))];
   const training = trainingData(experiment);
@@ -66,7 +67,7 @@ export function experimentCommand(experiment: ListedExperiment): string {
 }
 
 /** As papers print it: percent with a digit, counts whole. */
-function paperValue(value: number, measure: ListedMeasure | undefined): string {
+function paperValue(value: number, measure: CellMeasure | undefined): string {
   return measure?.metric === 'matched clusters' ? String(value) : value.toFixed(1);
 }
 
@@ -77,7 +78,7 @@ interface Found {
 
 /** The number of a cell; a gain is the difference of two. Undefined unless all of it was measured on that data set. */
 function measuredOf(
-  { system, metric, over }: ListedMeasure,
+  { system, metric, over }: CellMeasure,
   record: ExperimentRecord | undefined,
   data: string | undefined,
 ): Found | undefined {
@@ -98,11 +99,7 @@ function printed({ cell: { deviation, seeds }, value }: Found): string {
 }
 
 /** Numbers of a record that stand in no published cell: gains first, then what was measured, then why something was not. */
-function recordRows(
-  experiment: ListedExperiment,
-  record: ExperimentRecord,
-  beside: ReadonlySet<MeasuredCell>,
-): string[][] {
+function recordRows(experiment: Experiment, record: ExperimentRecord, beside: ReadonlySet<MeasuredCell>): string[][] {
   const rows: string[][] = [];
   const name = `${experiment.id}-${record.variant}`;
   const headed = (data: string | undefined, column: string): string =>
@@ -126,8 +123,8 @@ function recordRows(
   return rows;
 }
 
-type TableCell = Omit<ListedExperiment['published'][number], 'value'> & { readonly value?: number };
+type TableCell = Omit<PublishedCell, 'value'> & { readonly value?: number };
 
-function cellsOf({ published, derived = [] }: ListedExperiment): readonly TableCell[] {
+function cellsOf({ published, derived = [] }: Experiment): readonly TableCell[] {
   return [...published, ...derived];
 }

@@ -13,8 +13,8 @@ import { loadConfig } from '../config/load-config.ts';
 import { metricNumbers } from '../evaluate/metric-numbers.ts';
 import { scoreSplit } from '../score-split.ts';
 import type { Reporter } from '../run/reporter.ts';
+import type { Experiment, ExperimentSystem } from './experiment.ts';
 import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
-import type { ListedExperiment, ListedSystem } from './experiment-module.ts';
 import type { ExperimentRecord, ExperimentVariant, MeasuredCell, MeasuredSystem } from './experiment-record.ts';
 import { meanAndDeviation } from './mean-and-deviation.ts';
 import { smokeSystem, tinySystem, type SmokeSystem } from './smoke-variant.ts';
@@ -63,7 +63,7 @@ export class SystemRunner {
   }
 
   /** A system that fails is part of the record, with its reason; the others go on. */
-  async run(experiment: ListedExperiment): Promise<ExperimentRecord> {
+  async run(experiment: Experiment): Promise<ExperimentRecord> {
     const { variant, data, training, seeds } = this.#job;
     const systems: MeasuredSystem[] = [];
     const cells: MeasuredCell[] = [];
@@ -89,7 +89,7 @@ export class SystemRunner {
   }
 
   async #system(
-    system: ListedSystem,
+    system: ExperimentSystem,
     seed: number | undefined,
   ): Promise<{ readonly measured: MeasuredSystem; readonly numbers: Outcome['numbers'] }> {
     const { val, photos, training, variant, set = [] } = this.#job;
@@ -108,13 +108,13 @@ export class SystemRunner {
     return { measured, numbers };
   }
 
-  async #sized(preset: ListedSystem['preset'], settings: readonly string[]): Promise<SmokeSystem> {
+  async #sized(preset: ExperimentSystem['preset'], settings: readonly string[]): Promise<SmokeSystem> {
     if (this.#job.variant === 'smoke') return smokeSystem(settings);
     if (this.#job.preset === 'tiny' && preset !== 'tiny') return tinySystem(settings);
     return { config: await loadConfig({ preset, set: settings }), replaced: [] };
   }
 
-  async #outcome(config: PipelineConfig, system: ListedSystem): Promise<Outcome> {
+  async #outcome(config: PipelineConfig, system: ExperimentSystem): Promise<Outcome> {
     // Of eight scenes a hundredth is none.
     const small = this.#job.variant === 'smoke';
     const fineTune = system.fineTune === undefined || !small ? system.fineTune : { ...system.fineTune, share: 50 };
@@ -126,7 +126,10 @@ export class SystemRunner {
     return outcome;
   }
 
-  async #fineTune(config: PipelineConfig, { share, from }: NonNullable<ListedSystem['fineTune']>): Promise<Outcome> {
+  async #fineTune(
+    config: PipelineConfig,
+    { share, from }: NonNullable<ExperimentSystem['fineTune']>,
+  ): Promise<Outcome> {
     const base =
       from === 'own' ? await this.#outcome(config, { id: '', preset: config.preset, settings: [] }) : undefined;
     if (base?.failed !== undefined) return base;
