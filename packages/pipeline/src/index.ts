@@ -1,6 +1,7 @@
 export { clusterAll, clusterStage, type Cluster, type InstanceTables } from './cluster/cluster-stage.ts';
 export { pipelineSchema, type PartialConfig, type PipelineConfig, type PresetName } from './config/config.ts';
 export { loadConfig, type ConfigOverrides, type ConfigSources } from './config/load-config.ts';
+export { mergeSettings } from './config/merge-settings.ts';
 export { pipelinePresets } from './config/presets.ts';
 export { contourStage, trainContourStage, type TrainedContours } from './contours/contour-stage.ts';
 export type { RunMetrics } from './evaluate/evaluate-stage.ts';

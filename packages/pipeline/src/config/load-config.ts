@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { explainIoError, U2SegError } from '@u2seg/core';
 import { z } from 'zod';
 import { pipelineSchema, type PartialConfig, type PipelineConfig, type PresetName } from './config.ts';
+import { mergeSettings } from './merge-settings.ts';
 import { nearestName } from './nearest-name.ts';
 import { pipelinePresets } from './presets.ts';
 
@@ -26,51 +27,42 @@ export interface ConfigSources {
  * @throws U2SegError `wrong-usage` naming the source, the key and, for a misspelled key, the nearest one there is
  */
 export async function loadConfig(sources: ConfigSources): Promise<PipelineConfig> {
-  const layers: { name: string; values: ConfigOverrides }[] = [];
-  for (const values of sources.base ?? []) layers.push({ name: 'base', values: { ...values } });
-  if (sources.file !== undefined) layers.push({ name: sources.file, values: await readConfigFile(sources.file) });
-  for (const setting of sources.set ?? []) layers.push({ name: `--set ${setting}`, values: parseSetting(setting) });
-  if (sources.overrides !== undefined) layers.push({ name: 'overrides', values: sources.overrides });
-  const named = layers.map(({ values }) => values['preset']).find((value) => value !== undefined);
-  const preset = sources.preset ?? named ?? 'tiny';
-  if (typeof preset !== 'string' || !Object.hasOwn(pipelinePresets, preset)) {
+  const layers = (sources.base ?? []).map((settings) => checkSettings('base', settings));
+  if (sources.file !== undefined) layers.push(checkSettings(sources.file, await readConfigFile(sources.file)));
+  layers.push(...(sources.set ?? []).map(parseSetting));
+  if (sources.overrides !== undefined) layers.push(checkSettings('overrides', sources.overrides));
+  const preset = sources.preset ?? layers.find((layer) => layer.preset !== undefined)?.preset ?? 'tiny';
+  if (!Object.hasOwn(pipelinePresets, preset)) {
     throw new U2SegError(
       'wrong-usage',
       `preset must be one of ${Object.keys(pipelinePresets).join(', ')}, got ${JSON.stringify(preset)}.`,
     );
   }
-  let config: ConfigOverrides = structuredClone(pipelinePresets[preset as PresetName]);
-  for (const { name, values } of layers) config = { ...merged(name, config, values, []), preset };
-  const parsed = pipelineSchema.safeParse(config);
-  if (parsed.success) return parsed.data;
-  throw new U2SegError(
-    'wrong-usage',
-    explain(layers.map(({ name }) => name).join(', ') || `preset ${preset}`, parsed.error),
-  );
+  return pipelineSchema.parse(mergeSettings(pipelinePresets[preset], ...layers, { preset }));
 }
 
-async function readConfigFile(path: string): Promise<ConfigOverrides> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new U2SegError('wrong-usage', `${path}: the configuration cannot be read: ${explainIoError(cause)}.`, {
-      cause,
-    });
+/**
+ * Settings of a source that no compiler has seen.
+ *
+ * @throws U2SegError `wrong-usage` naming the source, the key and, for a misspelled key, the nearest one there is
+ */
+export function checkSettings(source: string, settings: unknown): PartialConfig {
+  if (!isObject(settings)) {
+    throw new U2SegError('wrong-usage', `${source}: wanted an object of settings, got ${JSON.stringify(settings)}.`);
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new U2SegError('wrong-usage', `${path}: not valid JSON: ${messageOf(cause)}.`, { cause });
-  }
-  if (!isObject(value))
-    throw new U2SegError('wrong-usage', `${path}: wanted an object of settings, got ${JSON.stringify(value)}.`);
-  return value;
+  checkKeys(source, settings, []);
+  // Any preset will do: no setting's values depend on another.
+  const { error } = pipelineSchema.safeParse(mergeSettings(pipelinePresets.tiny, settings));
+  if (error !== undefined) throw new U2SegError('wrong-usage', explain(source, error));
+  return settings;
 }
 
-/** `train.iterations=200` as a nested object; the value is JSON where it parses, text otherwise. */
-function parseSetting(setting: string): ConfigOverrides {
+/**
+ * `train.iterations=200`, as `--set` takes it; the value is JSON where it parses, text otherwise.
+ *
+ * @throws U2SegError `wrong-usage` as {@link checkSettings}, and for no `key=value`
+ */
+export function parseSetting(setting: string): PartialConfig {
   const at = setting.indexOf('=');
   if (at < 1)
     throw new U2SegError('wrong-usage', `--set wants key=value, for example train.iterations=200; got ${setting}.`);
@@ -81,27 +73,37 @@ function parseSetting(setting: string): ConfigOverrides {
   } catch {
     // not JSON: the text itself
   }
-  return setting
+  const nested = setting
     .slice(0, at)
     .split('.')
-    .reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as ConfigOverrides;
+    .reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
+  return checkSettings(`--set ${setting}`, nested);
 }
 
-/** `over` laid over `base`; only keys the schema knows. */
-function merged(
-  source: string,
-  base: ConfigOverrides,
-  over: ConfigOverrides,
-  path: readonly string[],
-): ConfigOverrides {
-  const known = keysAt(path);
-  const result: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    if (!known.includes(key)) throw new U2SegError('wrong-usage', unknownKey(source, [...path, key], known));
-    const below = base[key];
-    result[key] = isObject(below) && isObject(value) ? merged(source, below, value, [...path, key]) : value;
+async function readConfigFile(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new U2SegError('wrong-usage', `${path}: the configuration cannot be read: ${explainIoError(cause)}.`, {
+      cause,
+    });
   }
-  return result;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new U2SegError('wrong-usage', `${path}: not valid JSON: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+/** Only keys the schema knows. */
+function checkKeys(source: string, settings: ConfigOverrides, path: readonly string[]): void {
+  const known = keysAt(path);
+  for (const [key, value] of Object.entries(settings)) {
+    const at = [...path, key];
+    if (!known.includes(key)) throw new U2SegError('wrong-usage', unknownKey(source, at, known));
+    if (isObject(value) && keysAt(at).length > 0) checkKeys(source, value, at);
+  }
 }
 
 function keysAt(path: readonly string[]): string[] {

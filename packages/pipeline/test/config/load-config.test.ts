@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/load-config.ts';
+import { checkSettings, loadConfig } from '../../src/config/load-config.ts';
 import { pipelineSchema } from '../../src/config/config.ts';
 import { pipelinePresets } from '../../src/config/presets.ts';
 
@@ -11,6 +11,17 @@ async function configFile(value: unknown): Promise<string> {
   await writeFile(path, typeof value === 'string' ? value : JSON.stringify(value));
   return path;
 }
+
+describe('checkSettings', () => {
+  it('names the source of settings that are none', () => {
+    expect(() => checkSettings('toy, ours', ['clustering.k=3'])).toThrow(
+      'toy, ours: wanted an object of settings, got ["clustering.k=3"].',
+    );
+    expect(() => checkSettings('toy, ours', { clustering: { kk: 3 } })).toThrow(
+      'toy, ours: there is no setting clustering.kk. Did you mean clustering.k?',
+    );
+  });
+});
 
 describe('loadConfig', () => {
   it('takes the tiny preset where nothing is said', async () => {
@@ -50,6 +61,13 @@ describe('loadConfig', () => {
     await expect(loadConfig({ set: ['clustering.k=0'] })).rejects.toThrow(/clustering\.k/u);
     await expect(loadConfig({ set: ['proposals.method=sam'] })).rejects.toThrow(/proposals\.method.*maskcut/u);
     await expect(loadConfig({ set: ['train=3'] })).rejects.toThrow(/train/u);
+  });
+
+  it('blames the source that is wrong, and no other', async () => {
+    const file = await configFile({ seed: 7 });
+    await expect(loadConfig({ file, set: ['seed=1', 'clustering.k=0'] })).rejects.toThrow(
+      /^--set clustering\.k=0: clustering\.k: /u,
+    );
   });
 
   it('refuses a setting without a value, a broken file, no file and an unknown preset, all as wrong use', async () => {
