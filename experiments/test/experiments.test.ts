@@ -52,7 +52,7 @@ it('has gains and cells of our own over systems that it has', () => {
 
 it('has systems whose settings the pipeline takes', async () => {
   for (const { systems } of experiments)
-    for (const { preset, settings } of systems) await loadConfig({ preset, set: settings });
+    for (const { preset, settings } of systems) await loadConfig({ preset, base: [settings] });
 });
 
 it('keeps the corrected column order of Table A4: PQ is the mean over 80 things and 15 stuff classes', () => {

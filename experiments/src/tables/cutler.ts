@@ -128,8 +128,8 @@ export const cutlerTables: readonly Experiment[] = [
     data: ['imagenet', 'coco'],
     cost: gpu,
     systems: [
-      cutler('MaskCut', 'train.iterations=0', 'rounds.count=0'),
-      cutler('one round', 'rounds.count=0'),
+      cutler('MaskCut', { train: { iterations: 0 }, rounds: { count: 0 } }),
+      cutler('one round', { rounds: { count: 0 } }),
       cutler('final'),
     ].map((system) => trainedOn('imagenet', system)),
     published: printedCells(

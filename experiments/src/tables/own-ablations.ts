@@ -1,16 +1,16 @@
 /** Questions the papers leave open, one component swapped a row; published numbers there are none. */
-import type { Experiment, ExperimentSystem } from '@u2seg/pipeline';
+import { mergeSettings, type Experiment, type ExperimentSystem, type PartialConfig } from '@u2seg/pipeline';
 
 /** What an ablation looks at; what comes later in the pipeline is not run. */
 interface Level {
   /** Laid under the settings of every row. */
-  readonly settings: readonly string[];
+  readonly settings: PartialConfig;
   readonly metrics: NonNullable<Experiment['metrics']>;
   readonly cost: string;
 }
 
 const proposals: Level = {
-  settings: ['train.iterations=0', 'semantics.method=none', 'clustering.k=1'],
+  settings: { train: { iterations: 0 }, semantics: { method: 'none' }, clustering: { k: 1 } },
   metrics: [
     'proposals mask AP',
     'proposals mask AP50',
@@ -22,7 +22,7 @@ const proposals: Level = {
   cost: 'proposals only: about a second of processor time a photo and row',
 };
 const labels: Level = {
-  settings: ['train.iterations=0'],
+  settings: { train: { iterations: 0 } },
   metrics: [
     'many-to-one PQ',
     'many-to-one PQ things',
@@ -46,7 +46,7 @@ const maps: Level = {
   ],
 };
 const network: Level = {
-  settings: [],
+  settings: {},
   metrics: [
     'proposals mask AP',
     'proposals mask AR100',
@@ -64,7 +64,7 @@ function ablation(
   title: string,
   question: string,
   { settings: common, metrics, cost }: Level,
-  rows: Readonly<Record<string, readonly string[]>>,
+  rows: Readonly<Record<string, PartialConfig>>,
 ): Experiment {
   return {
     id: `ablation-${name}`,
@@ -76,56 +76,60 @@ function ablation(
     systems: Object.entries(rows).map(([id, settings]): ExperimentSystem => ({
       id,
       preset: 'tiny',
-      settings: [...common, ...settings],
+      settings: mergeSettings(common, settings),
     })),
     published: [],
     metrics,
   };
 }
 
-const maskCut: readonly string[] = ['proposals.method=maskcut', 'merge.maxInstances=12'];
+/** MaskCut instead of the ranked regions of the tiny preset. */
+const maskCut = (proposals: NonNullable<PartialConfig['proposals']>): PartialConfig => ({
+  proposals: { method: 'maskcut', ...proposals },
+  merge: { maxInstances: 12 },
+});
 
 export const ownAblations: readonly Experiment[] = [
   ablation('backbone', 'Backbone', 'What do better features give?', network, {
-    embedded: ['backbone.name=embedded'],
-    'DINO ViT-S/8': ['backbone.name=dino-vits8'],
-    'DINO ViT-B/8': ['backbone.name=dino-vitb8'],
+    embedded: { backbone: { name: 'embedded' } },
+    'DINO ViT-S/8': { backbone: { name: 'dino-vits8' } },
+    'DINO ViT-B/8': { backbone: { name: 'dino-vitb8' } },
   }),
   ablation('max-masks', 'Masks a photo (N)', 'How many cuts a photo?', proposals, {
-    '1': [...maskCut, 'proposals.maxMasks=1'],
-    '3': [...maskCut, 'proposals.maxMasks=3'],
-    '8': [...maskCut, 'proposals.maxMasks=8'],
+    '1': maskCut({ maxMasks: 1 }),
+    '3': maskCut({ maxMasks: 3 }),
+    '8': maskCut({ maxMasks: 8 }),
   }),
   ablation('tau', 'Edge threshold (tau)', 'How alike must patches be to be joined?', proposals, {
-    '0.15': [...maskCut, 'proposals.maxMasks=8', 'proposals.tau=0.15'],
-    '0.30': [...maskCut, 'proposals.maxMasks=8', 'proposals.tau=0.3'],
-    '0.45': [...maskCut, 'proposals.maxMasks=8', 'proposals.tau=0.45'],
+    '0.15': maskCut({ maxMasks: 8, tau: 0.15 }),
+    '0.30': maskCut({ maxMasks: 8, tau: 0.3 }),
+    '0.45': maskCut({ maxMasks: 8, tau: 0.45 }),
   }),
   ablation('crf', 'CRF on proposals', 'What does refining edges give?', proposals, {
-    on: [...maskCut, 'proposals.maxMasks=8', 'proposals.crf=true'],
-    off: [...maskCut, 'proposals.maxMasks=8', 'proposals.crf=false'],
+    on: maskCut({ maxMasks: 8, crf: true }),
+    off: maskCut({ maxMasks: 8, crf: false }),
   }),
   ablation('proposals', 'Way of proposing', 'Which masks are the better start?', proposals, {
-    maskcut: [...maskCut, 'proposals.maxMasks=8'],
-    'maskcut-reference': ['proposals.method=maskcut-reference', 'proposals.maxMasks=3'],
-    tokencut: ['proposals.method=tokencut'],
-    objects: ['proposals.method=objects'],
+    maskcut: maskCut({ maxMasks: 8 }),
+    'maskcut-reference': { proposals: { method: 'maskcut-reference', maxMasks: 3 } },
+    tokencut: { proposals: { method: 'tokencut' } },
+    objects: { proposals: { method: 'objects' } },
   }),
   ablation('k', 'Clusters (K)', 'How many pseudo-classes on few photos?', labels, {
-    '4': ['clustering.k=4'],
-    '10': ['clustering.k=10'],
-    '30': ['clustering.k=30'],
+    '4': { clustering: { k: 4 } },
+    '10': { clustering: { k: 10 } },
+    '30': { clustering: { k: 30 } },
   }),
   ablation('engine', 'Engine of k-means', 'Do engines agree?', labels, {
-    wasm: ['clustering.engine=wasm'],
-    'typed-arrays': ['clustering.engine=typed-arrays'],
-    tensorflow: ['clustering.engine=tensorflow'],
-    'ml-kmeans': ['clustering.engine=ml-kmeans'],
+    wasm: { clustering: { engine: 'wasm' } },
+    'typed-arrays': { clustering: { engine: 'typed-arrays' } },
+    tensorflow: { clustering: { engine: 'tensorflow' } },
+    'ml-kmeans': { clustering: { engine: 'ml-kmeans' } },
   }),
   ablation('merge', 'Merge rule', 'Which instance lies on top?', labels, {
-    'bbox-area': ['merge.order=bbox-area'],
-    'mask-area': ['merge.order=mask-area'],
-    score: ['merge.order=score'],
+    'bbox-area': { merge: { order: 'bbox-area' } },
+    'mask-area': { merge: { order: 'mask-area' } },
+    score: { merge: { order: 'score' } },
   }),
   ablation(
     'semantics',
@@ -133,24 +137,24 @@ export const ownAblations: readonly Experiment[] = [
     'What does STEGO’s head add to k-means on the features, and the CRF to both?',
     maps,
     {
-      stego: ['semantics.method=stego'],
-      'stego, no CRF': ['semantics.method=stego', 'semantics.crf=false'],
-      'k-means': ['semantics.method=k-means'],
-      'k-means, no CRF': ['semantics.method=k-means', 'semantics.crf=false'],
+      stego: { semantics: { method: 'stego' } },
+      'stego, no CRF': { semantics: { method: 'stego', crf: false } },
+      'k-means': { semantics: { method: 'k-means' } },
+      'k-means, no CRF': { semantics: { method: 'k-means', crf: false } },
     },
   ),
   ablation('rounds', 'Self-training rounds', 'What does a round add?', network, {
-    '0': ['rounds.count=0'],
-    '1': ['rounds.count=1'],
-    '2': ['rounds.count=2'],
+    '0': { rounds: { count: 0 } },
+    '1': { rounds: { count: 1 } },
+    '2': { rounds: { count: 2 } },
   }),
   ablation('drop-loss', 'DropLoss threshold', 'How far from every label may a region go unpunished?', network, {
-    off: ['train.dropLossIou=null'],
-    '0.01': ['train.dropLossIou=0.01'],
-    '0.4': ['train.dropLossIou=0.4'],
+    off: { train: { dropLossIou: null } },
+    '0.01': { train: { dropLossIou: 0.01 } },
+    '0.4': { train: { dropLossIou: 0.4 } },
   }),
   ablation('copy-paste', 'Copy-paste', 'Does pasting instances help?', network, {
-    off: ['train.copyPaste=false'],
-    on: ['train.copyPaste=true'],
+    off: { train: { copyPaste: false } },
+    on: { train: { copyPaste: true } },
   }),
 ];

@@ -1,4 +1,10 @@
-import type { DerivedCell, Experiment, ExperimentSystem } from '@u2seg/pipeline';
+import {
+  mergeSettings,
+  type DerivedCell,
+  type Experiment,
+  type ExperimentSystem,
+  type PartialConfig,
+} from '@u2seg/pipeline';
 import { columnsOf, printedCells, type PrintedColumn } from '../experiment.ts';
 import { stego, trainedOn } from '../systems.ts';
 
@@ -27,16 +33,22 @@ const votes = (data: string, ...systems: readonly string[]): DerivedCell[] =>
   );
 const cost = 'one GPU for about two hours';
 
-const small = ['backbone.name=dino-vits8', 'semantics.preset=cocostuff27-vit-small', 'backbone.size=224'];
-const bare = [...small, 'semantics.crf=false'];
+/** The size STEGO's backbone looks at photos in, in pixels. */
+const size: PartialConfig = { backbone: { size: 224 } };
+const noCrf: PartialConfig = { semantics: { crf: false } };
+const small = mergeSettings(size, {
+  backbone: { name: 'dino-vits8' },
+  semantics: { preset: 'cocostuff27-vit-small' },
+});
+const bare = mergeSettings(small, noCrf);
 const ablated: readonly ExperimentSystem[] = [
-  stego('ViT-S, none', ...bare, 'semantics.zeroClamp=false', 'semantics.centering=false', 'semantics.fiveCrop=false'),
-  stego('ViT-S + 0-clamp', ...bare, 'semantics.centering=false', 'semantics.fiveCrop=false'),
-  stego('ViT-S + 5-crop', ...bare, 'semantics.centering=false'),
-  stego('ViT-S + 5-crop + SC', ...bare),
-  stego('ViT-S + CRF', ...small),
-  stego('ViT-B, no CRF', 'semantics.crf=false', 'backbone.size=224'),
-  stego('ViT-B + CRF', 'backbone.size=224'),
+  stego('ViT-S, none', bare, { semantics: { zeroClamp: false, centering: false, fiveCrop: false } }),
+  stego('ViT-S + 0-clamp', bare, { semantics: { centering: false, fiveCrop: false } }),
+  stego('ViT-S + 5-crop', bare, { semantics: { centering: false } }),
+  stego('ViT-S + 5-crop + SC', bare),
+  stego('ViT-S + CRF', small),
+  stego('ViT-B, no CRF', size, noCrf),
+  stego('ViT-B + CRF', size),
 ];
 
 export const stegoTables: readonly Experiment[] = [
@@ -49,16 +61,10 @@ export const stegoTables: readonly Experiment[] = [
     data: ['coco-stuff'],
     cost,
     systems: [
-      trainedOn('coco-stuff', stego('STEGO', 'backbone.size=224')),
+      trainedOn('coco-stuff', stego('STEGO', size)),
       trainedOn(
         'coco-stuff',
-        stego(
-          'DINO',
-          'semantics.method=k-means',
-          'semantics.crf=false',
-          'evaluate.linearProbe=false',
-          'backbone.size=224',
-        ),
+        stego('DINO', size, noCrf, { semantics: { method: 'k-means' }, evaluate: { linearProbe: false } }),
       ),
     ],
     derived: votes('coco-stuff', 'STEGO'),
@@ -98,7 +104,7 @@ export const stegoTables: readonly Experiment[] = [
     trap,
     data: ['cityscapes'],
     cost,
-    systems: [trainedOn('cityscapes', stego('STEGO', 'semantics.preset=cityscapes-vit-base', 'backbone.size=224'))],
+    systems: [trainedOn('cityscapes', stego('STEGO', size, { semantics: { preset: 'cityscapes-vit-base' } }))],
     derived: votes('cityscapes', 'STEGO'),
     published: [
       ...printedCells(onCityscapes, { IIC: [47.9, 6.4], MDC: [40.7, 7.1] }, { recalled: true }),
@@ -113,9 +119,7 @@ export const stegoTables: readonly Experiment[] = [
     trap: 'Three classes; only accuracy is printed. The released hyperparameters for Potsdam are those of ViT-S.',
     data: ['potsdam'],
     cost,
-    systems: [
-      trainedOn('potsdam', stego('STEGO', 'semantics.clusters=3', ...small, 'semantics.preset=potsdam-vit-small')),
-    ],
+    systems: [trainedOn('potsdam', stego('STEGO', small, { semantics: { clusters: 3, preset: 'potsdam-vit-small' } }))],
     published: printedCells(onPotsdam.slice(0, 1), { IIC: [65.1], STEGO: [77.0] }, { systems: ['STEGO'] }),
   },
   {

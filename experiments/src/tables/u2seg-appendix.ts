@@ -1,11 +1,11 @@
 import type { DerivedCell, Experiment, ExperimentSystem } from '@u2seg/pipeline';
 import { columnsOf, printedCells, type PrintedColumn } from '../experiment.ts';
-import { cutler, cutlerPlus, trainedOn, u2seg } from '../systems.ts';
+import { clusters300, cutler, cutlerPlus, thingsOnly, trainedOn, u2seg } from '../systems.ts';
 
 const source = 'U2Seg, arXiv:2312.17243v1';
 const gpu = '8 GPUs for about two days a row; on one GPU about two weeks a row';
 const k = (clusters: number): ExperimentSystem =>
-  trainedOn('imagenet', u2seg(`${clusters}`, `clustering.k=${clusters}`, 'semantics.method=none'));
+  trainedOn('imagenet', u2seg(`${clusters}`, { clustering: { k: clusters } }, thingsOnly));
 const detectionNames = ['AP', 'AP50', 'AP75', 'AP small', 'AP medium', 'AP large', 'AR1', 'AR10', 'AR100'] as const;
 const detection = (kind: 'box' | 'mask'): PrintedColumn[] =>
   detectionNames.map((name) => ({ name, metric: `${kind} ${name}` }));
@@ -20,19 +20,15 @@ const byDataTrainingClusters = {
   dataOfRow: (row: string): string => row.split(', ')[0]!.toLowerCase(),
 };
 /** Systems of Table 8: one model, voted on with other thresholds. */
-const matching = (id: string, minScore: number, minIou: number): ExperimentSystem =>
-  trainedOn(
-    'imagenet',
-    u2seg(id, 'semantics.method=none', `evaluate.voteMinScore=${minScore}`, `evaluate.voteMinIou=${minIou}`),
-  );
+const matching = (id: string, voteMinScore: number, voteMinIou: number): ExperimentSystem =>
+  trainedOn('imagenet', u2seg(id, thingsOnly, { evaluate: { voteMinScore, voteMinIou } }));
 const matchedColumns = columnsOf({ matched: 'matched clusters', AP50: 'box AP50', AR100: 'box AR100' }, 'coco');
 const scores = [0.9, 0.7, 0.6, 0.4, 0.2, 0.0].map((score) => matching(`conf ${score.toFixed(1)}`, score, 0.6));
 const overlaps = [0.9, 0.8, 0.6, 0.4, 0.2, 0.0].map((iou) => matching(`IoU ${iou.toFixed(1)}`, 0.4, iou));
 const trainings = { IN: 'imagenet', COCO: 'coco', 'IN+COCO': 'coco+imagenet' } as const;
 /** Figure 7: shares of COCO's labels, in percent, what starts, and what its annotations are gains of. */
 const figureShares = [1, 2, 5, 10, 20, 30, 40, 50];
-const zeroShot300 = (id: string): ExperimentSystem =>
-  trainedOn('imagenet', u2seg(id, 'clustering.k=300', 'train.preset=u2seg-300', 'semantics.method=none'));
+const zeroShot300 = (id: string): ExperimentSystem => trainedOn('imagenet', u2seg(id, clusters300, thingsOnly));
 const figureStarts = [
   ['U2Seg', zeroShot300, 'own'],
   ['CutLER', (id: string): ExperimentSystem => trainedOn('imagenet', cutler(id)), 'own'],
@@ -172,7 +168,7 @@ export const u2segAppendixTables: readonly Experiment[] = [
     data: ['imagenet', 'coco', 'cityscapes'],
     cost: gpu,
     systems: Object.entries(trainings).flatMap(([name, training]) => [
-      trainedOn(training, u2seg(`${name}, 300`, 'clustering.k=300', 'train.preset=u2seg-300')),
+      trainedOn(training, u2seg(`${name}, 300`, clusters300)),
       trainedOn(training, u2seg(`${name}, 800`)),
     ]),
     published: printedCells(
@@ -204,8 +200,8 @@ export const u2segAppendixTables: readonly Experiment[] = [
     trap: 'Every class-aware instance number of the paper is the things-only row.',
     data: ['imagenet', 'coco'],
     cost: gpu,
-    systems: [cutlerPlus('CutLER+'), u2seg('Panoptic'), u2seg('Instances only', 'semantics.method=none')].map(
-      (system) => trainedOn('imagenet', system),
+    systems: [cutlerPlus('CutLER+'), u2seg('Panoptic'), u2seg('Instances only', thingsOnly)].map((system) =>
+      trainedOn('imagenet', system),
     ),
     published: printedCells(
       columnsOf({ APbox: 'box AP', AP50box: 'box AP50', APmask: 'mask AP', AP50mask: 'mask AP50' }, 'coco'),

@@ -1,12 +1,12 @@
 import type { DerivedCell, Experiment, ExperimentSystem } from '@u2seg/pipeline';
 import { columnsOf, printedCells } from '../experiment.ts';
-import { cutler, cutlerPlus, cutlerStego, stego, trainedOn, u2seg } from '../systems.ts';
+import { clusters300, cutler, cutlerPlus, cutlerStego, stego, thingsOnly, trainedOn, u2seg } from '../systems.ts';
 
 const source = 'U2Seg, arXiv:2312.17243v1';
 const gpu = '8 GPUs for about two days; on one GPU about two weeks';
 
 /** Class-aware numbers are the things-only model's (Table A5), trained on ImageNet. */
-const things = (id: string): ExperimentSystem => trainedOn('imagenet', u2seg(id, 'semantics.method=none'));
+const things = (id: string): ExperimentSystem => trainedOn('imagenet', u2seg(id, thingsOnly));
 const plus = trainedOn('imagenet', cutlerPlus('CutLER+'));
 /** Systems of Table 1: its last row is three models of U2Seg. */
 const [instances, semantics, panoptic] = ['U2Seg, things', 'U2Seg, COCO', 'U2Seg, COCO+IN'] as const;
@@ -35,7 +35,7 @@ export const u2segSummaryTables: readonly Experiment[] = [
     systems: [
       trainedOn('imagenet', cutler('CutLER')),
       plus,
-      trainedOn('coco', stego('STEGO', 'backbone.size=224')),
+      trainedOn('coco', stego('STEGO', { backbone: { size: 224 } })),
       trainedOn('coco', cutlerStego('CutLER+STEGO')),
       things(instances),
       trainedOn('coco', u2seg(semantics)),
@@ -196,9 +196,9 @@ export const u2segSummaryTables: readonly Experiment[] = [
     data: ['imagenet', 'coco'],
     cost: gpu,
     systems: [
-      trainedOn('imagenet', u2seg('U2Seg zero-shot (IN, 300)', 'clustering.k=300', 'train.preset=u2seg-300')),
+      trainedOn('imagenet', u2seg('U2Seg zero-shot (IN, 300)', clusters300)),
       trainedOn('coco', cutlerStego('CutLER+STEGO (COCO)')),
-      trainedOn('coco', u2seg('U2Seg (COCO, 300)', 'clustering.k=300', 'train.preset=u2seg-300')),
+      trainedOn('coco', u2seg('U2Seg (COCO, 300)', clusters300)),
       trainedOn('coco+imagenet', u2seg('U2Seg (COCO+IN, 800)')),
     ],
     published: printedCells(

@@ -10,7 +10,7 @@ import {
   withSystems,
   type ExperimentRecord,
 } from '@u2seg/pipeline/internal';
-import type { Experiment } from '@u2seg/pipeline';
+import type { Experiment, ExperimentSystem, PartialConfig } from '@u2seg/pipeline';
 import { u2seg } from './run-cli.ts';
 
 const experiment: Experiment = {
@@ -20,7 +20,7 @@ const experiment: Experiment = {
   source: 'Nobody, Table 1',
   data: ['coco', 'voc'],
   cost: 'seconds',
-  systems: [{ id: 'ours', preset: 'tiny', settings: [] }],
+  systems: [{ id: 'ours', preset: 'tiny', settings: {} }],
   published: [
     { row: 'ours', column: 'COCO AP', value: 10, measure: { system: 'ours', metric: 'box AP', data: 'coco' } },
     { row: 'ours', column: 'VOC AP', value: 20, measure: { system: 'ours', metric: 'box AP', data: 'voc' } },
@@ -135,8 +135,12 @@ it('keeps the systems that were not measured anew', () => {
 });
 
 it('makes a system of full size small and says what was left out', async () => {
-  const settings = ['clustering.k=800', 'backbone.name=dino-vitb8', 'train.preset=cutler-stage1', 'rounds.count=3'];
-  const { config, replaced } = await smokeSystem(settings);
+  const { config, replaced } = await smokeSystem({
+    clustering: { k: 800 },
+    backbone: { name: 'dino-vitb8' },
+    train: { preset: 'cutler-stage1' },
+    rounds: { count: 3 },
+  });
   expect(config).toMatchObject({
     backbone: { name: 'embedded' },
     clustering: { k: 8 },
@@ -144,11 +148,15 @@ it('makes a system of full size small and says what was left out', async () => {
     rounds: { count: 2 },
   });
   expect(replaced).toEqual(['backbone.name=dino-vitb8', 'train.preset=cutler-stage1', 'clustering.k=800']);
-  expect((await smokeSystem(['train.iterations=0'])).config.train.iterations).toBe(0);
+  expect((await smokeSystem({ train: { iterations: 0 } })).config.train.iterations).toBe(0);
 });
 
 it('makes a system as small as the tiny preset', async () => {
-  const { config, replaced } = await tinySystem(['clustering.k=800', 'train.preset=u2seg-800', 'semantics.crf=false']);
+  const { config, replaced } = await tinySystem({
+    clustering: { k: 800 },
+    train: { preset: 'u2seg-800' },
+    semantics: { crf: false },
+  });
   expect(config).toMatchObject({
     preset: 'tiny',
     clustering: { k: 10 },
@@ -158,18 +166,27 @@ it('makes a system as small as the tiny preset', async () => {
   expect(replaced).toEqual(['train.preset=u2seg-800', 'clustering.k=800']);
 });
 
+it('keeps what a system says where what is laid over it is too large', async () => {
+  const { config, replaced } = await tinySystem(
+    { train: { iterations: 0 }, clustering: { k: 4 } },
+    { train: { iterations: 400 }, clustering: { k: 800, redos: 1 } },
+  );
+  expect(config).toMatchObject({ train: { iterations: 0 }, clustering: { k: 4, redos: 1 } });
+  expect(replaced).toEqual(['train.iterations=400', 'clustering.k=800']);
+});
+
 describe('u2seg run', () => {
   let folder: string;
   let module: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'u2seg-experiments-'));
     module = join(folder, 'own.mjs');
-    const votes = ['0', '0.9'].map((score) => ({
-      id: score,
+    const votes = [0, 0.9].map((voteMinScore): ExperimentSystem => ({
+      id: `${voteMinScore}`,
       preset: 'tiny',
-      settings: ['semantics.method=none', `evaluate.voteMinScore=${score}`, 'evaluate.voteMinIou=0'],
+      settings: { semantics: { method: 'none' }, evaluate: { voteMinScore, voteMinIou: 0 } },
     }));
-    const own = { ...experiment, systems: votes, published: [], metrics: ['matched clusters'] };
+    const own: Experiment = { ...experiment, systems: votes, published: [], metrics: ['matched clusters'] };
     const trained = { ...experiment.systems[0]!, training: 'imagenet' };
     await writeFile(
       module,
@@ -213,13 +230,12 @@ describe('u2seg run', () => {
   it('swaps a component by one line, for one from a file', { timeout: 240_000 }, async () => {
     const component = join(folder, 'first-cluster.mjs');
     await writeFile(component, 'export const cluster = (_, { n }) => ({ assignments: new Int32Array(n), k: 1 });\n');
-    const common = ['train.iterations=0', 'semantics.method=none'];
-    const systems = [[], [`clustering.component=${component}`]].map((swapped, i) => ({
-      id: ['k-means', 'mine'][i],
-      preset: 'tiny',
-      settings: [...common, ...swapped],
-    }));
-    const swap = { ...experiment, id: 'swap', systems, published: [], metrics: ['many-to-one PQ'] };
+    const common: PartialConfig = { train: { iterations: 0 }, semantics: { method: 'none' } };
+    const systems: readonly ExperimentSystem[] = [
+      { id: 'k-means', preset: 'tiny', settings: common },
+      { id: 'mine', preset: 'tiny', settings: { ...common, clustering: { component } } },
+    ];
+    const swap: Experiment = { ...experiment, id: 'swap', systems, published: [], metrics: ['many-to-one PQ'] };
     const list = join(folder, 'swap.mjs');
     await writeFile(list, `export const experiments = ${JSON.stringify([swap])};\n`);
     const records = join(folder, 'records');
@@ -256,6 +272,23 @@ describe('u2seg run', () => {
     expect([unknown.code, unknown.stderr]).toEqual([
       2,
       expect.stringMatching(/no experiment two-set; the nearest is two-sets/u),
+    ]);
+  });
+
+  it('names the system of a module with settings there are not, and a misspelled --set', async () => {
+    const list = join(folder, 'misspelled.mjs');
+    const wrong = { ...experiment, systems: [{ ...experiment.systems[0], settings: { clustering: { kk: 3 } } }] };
+    await writeFile(list, `export const experiments = ${JSON.stringify([wrong])};\n`);
+    const system = await u2seg(['run', 'toy', '--smoke', '--experiments', list]);
+    expect([system.code, system.stderr]).toEqual([
+      2,
+      expect.stringMatching(/toy, ours: there is no setting clustering\.kk\. Did you mean clustering\.k\?/u),
+    ]);
+    const runs = ['--out', join(folder, 'runs'), ...options()];
+    const set = await u2seg(['run', 'toy', '--smoke', '--set', 'train.iteratons=3', ...runs]);
+    expect([set.code, set.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--set train\.iteratons=3: there is no setting .* Did you mean train\.iterations\?/u),
     ]);
   });
 

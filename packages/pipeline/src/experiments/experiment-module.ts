@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { U2SegError } from '@u2seg/core';
 import type { Experiment } from './experiment.ts';
 import type { ExperimentMetric } from './experiment-metrics.ts';
+import { checkSettings } from '../config/load-config.ts';
 import { nearestName } from '../config/nearest-name.ts';
 
 /** Metrics shown of a system beside the published cells: the experiment's own, or those its cells ask for. */
@@ -26,7 +27,7 @@ export function trainingData({ systems }: Experiment): readonly string[] {
   return [...new Set(systems.flatMap(({ training }) => (training === undefined ? [] : [training])))];
 }
 
-/** @throws U2SegError `wrong-usage` if the module is not there or exports no `experiments` */
+/** @throws U2SegError `wrong-usage` if the module is not there, exports no `experiments`, or has a system with settings there are not */
 export async function loadExperiments(module: string | undefined): Promise<readonly Experiment[]> {
   const name = module ?? '@u2seg/experiments';
   const url = module === undefined || !existsSync(module) ? name : pathToFileURL(resolve(module)).href;
@@ -43,7 +44,10 @@ export async function loadExperiments(module: string | undefined): Promise<reado
   }
   if (!Array.isArray(loaded.experiments))
     throw new U2SegError('wrong-usage', `${name} exports no list named experiments.`);
-  return loaded.experiments as readonly Experiment[];
+  const experiments = loaded.experiments as readonly Experiment[];
+  for (const { id, systems } of experiments)
+    for (const system of systems) checkSettings(`${id}, ${system.id}`, system.settings);
+  return experiments;
 }
 
 /** Those named, in the order of their names, or all. @throws U2SegError `wrong-usage` naming the nearest id there is */

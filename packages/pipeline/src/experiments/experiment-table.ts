@@ -60,7 +60,7 @@ export function experimentCommand(experiment: Experiment): string {
   const choice = (flag: string, names: readonly string[]): string =>
     names.length === 0 ? '' : ` --${flag} ${names.join('|')}`;
   const withLabels = systems.some(
-    ({ fineTune, settings }) => fineTune !== undefined || settings.includes('evaluate.linearProbe=true'),
+    ({ fineTune, settings }) => fineTune !== undefined || settings.evaluate?.linearProbe === true,
   );
   const val = experiment.source === '' ? '' : ' --val <photos scored>';
   return `u2seg run ${id} --photos <photos>${val} --gt <panoptic.json>${withLabels && val !== '' ? ' --labels <labels.json>' : ''}${choice('data', data)}${choice('training', training)}`;

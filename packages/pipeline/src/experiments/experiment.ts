@@ -1,4 +1,5 @@
 /** A table of a paper or an ablation as data; the package `@u2seg/experiments` lists them. */
+import type { PartialConfig } from '../config/config.ts';
 import type { ExperimentMetric } from './experiment-metrics.ts';
 
 /** Which of our numbers stands beside a published one. */
@@ -23,14 +24,14 @@ export interface PublishedCell {
   readonly measure?: CellMeasure;
 }
 
-/** A system that can be run: `key=value` settings over a preset, as `u2seg fit --set` takes them. */
+/** A system that can be run: settings over a preset. */
 export interface ExperimentSystem {
   /** Name within the experiment; by default the row whose cells it fills. */
   readonly id: string;
   /** `paper`: published hyperparameters; needs the weights and data the experiment names. */
   readonly preset: 'tiny' | 'paper';
-  /** One component swapped is one line. */
-  readonly settings: readonly string[];
+  /** One component swapped is one line; `mergeSettings` makes one of several. */
+  readonly settings: PartialConfig;
   /** Fine-tuned afterwards on a share of the labels; from the network of `settings`, or from a random one. */
   readonly fineTune?: { readonly share: number; readonly from: 'own' | 'random' };
   /** Data set the paper's system learned from (`--training`); absent where that does not matter. */

@@ -5,11 +5,12 @@ import { availableParallelism, cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
-import type { PipelineConfig } from '../config/config.ts';
+import type { PartialConfig, PipelineConfig } from '../config/config.ts';
 import { sharedStageKeys } from '../run/reuse-stages.ts';
 import { stages } from '../stages.ts';
 import { fitFolder } from '../fit.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { loadConfig, parseSetting } from '../config/load-config.ts';
+import { mergeSettings } from '../config/merge-settings.ts';
 import { metricNumbers } from '../evaluate/metric-numbers.ts';
 import { scoreSplit } from '../score-split.ts';
 import type { Reporter } from '../run/reporter.ts';
@@ -39,7 +40,7 @@ export interface ExperimentJob {
   readonly seeds?: readonly number[];
   /** `tiny`: systems of full size at that of the tiny preset. */
   readonly preset?: 'tiny';
-  /** Laid over the settings of every system. */
+  /** `key.path=value` settings laid over those of every system. */
   readonly set?: readonly string[];
   /** Folder of the runs. */
   readonly out: string;
@@ -54,12 +55,16 @@ type Outcome = Pick<MeasuredSystem, 'run' | 'seconds' | 'summary' | 'failed' | '
 /** Runs systems and remembers what they gave, so that tables that share one do not repeat it. */
 export class SystemRunner {
   readonly #job: ExperimentJob;
+  /** Laid over the settings of every system. */
+  readonly #set: PartialConfig;
   readonly #done = new Map<string, Outcome>();
   /** Runs that have finished a stage, by the stage's key. */
   readonly #stages = new Map<string, string>();
 
+  /** @throws U2SegError `wrong-usage` for a misspelled setting of `set` */
   constructor(job: ExperimentJob) {
     this.#job = job;
+    this.#set = mergeSettings(...(job.set ?? []).map(parseSetting));
   }
 
   /** A system that fails is part of the record, with its reason; the others go on. */
@@ -92,8 +97,8 @@ export class SystemRunner {
     system: ExperimentSystem,
     seed: number | undefined,
   ): Promise<{ readonly measured: MeasuredSystem; readonly numbers: Outcome['numbers'] }> {
-    const { val, photos, training, variant, set = [] } = this.#job;
-    const settings = [...system.settings, ...set, ...(seed === undefined ? [] : [`seed=${seed}`])];
+    const { val, photos, training, variant } = this.#job;
+    const settings = [system.settings, this.#set, ...(seed === undefined ? [] : [{ seed }])];
     const { config, replaced } = await this.#sized(system.preset, settings);
     const { numbers, ...outcome } = await this.#outcome(config, system);
     const share = variant === 'smoke' && system.fineTune !== undefined ? [`share=${system.fineTune.share}`] : [];
@@ -108,10 +113,10 @@ export class SystemRunner {
     return { measured, numbers };
   }
 
-  async #sized(preset: ExperimentSystem['preset'], settings: readonly string[]): Promise<SmokeSystem> {
-    if (this.#job.variant === 'smoke') return smokeSystem(settings);
-    if (this.#job.preset === 'tiny' && preset !== 'tiny') return tinySystem(settings);
-    return { config: await loadConfig({ preset, set: settings }), replaced: [] };
+  async #sized(preset: ExperimentSystem['preset'], settings: readonly PartialConfig[]): Promise<SmokeSystem> {
+    if (this.#job.variant === 'smoke') return smokeSystem(...settings);
+    if (this.#job.preset === 'tiny' && preset !== 'tiny') return tinySystem(...settings);
+    return { config: await loadConfig({ preset, base: settings }), replaced: [] };
   }
 
   async #outcome(config: PipelineConfig, system: ExperimentSystem): Promise<Outcome> {
@@ -131,7 +136,7 @@ export class SystemRunner {
     { share, from }: NonNullable<ExperimentSystem['fineTune']>,
   ): Promise<Outcome> {
     const base =
-      from === 'own' ? await this.#outcome(config, { id: '', preset: config.preset, settings: [] }) : undefined;
+      from === 'own' ? await this.#outcome(config, { id: '', preset: config.preset, settings: {} }) : undefined;
     if (base?.failed !== undefined) return base;
     const { photos, gt, val, labels, labelPhotos, out, reporter, now, variant } = this.#job;
     const small = variant === 'smoke';

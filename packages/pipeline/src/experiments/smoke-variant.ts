@@ -1,12 +1,11 @@
 /** A system small enough to run in seconds on a few synthetic scenes: shows that it runs, and nothing else. */
 import { join } from 'node:path';
 import { writeSyntheticDataset } from '@u2seg/datasets';
-import type { PipelineConfig } from '../config/config.ts';
+import type { PartialConfig, PipelineConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { mergeSettings } from '../config/merge-settings.ts';
+import { spellSettings } from '../config/spell-settings.ts';
 import { stages } from '../stages.ts';
-
-/** Settings of full size, which a smoke run leaves out. */
-const fullSize = /^(?:backbone\.(?!component)|train\.iterations=[1-9]|semantics\.preset=)/u;
 
 export interface SmokeSystem {
   readonly config: PipelineConfig;
@@ -14,45 +13,76 @@ export interface SmokeSystem {
   readonly replaced: readonly string[];
 }
 
-/** Presets of full size by their small counterpart: with one class and DropLoss, or the panoptic one. */
-function smallPreset(setting: string): string {
-  return setting.startsWith('train.preset=cutler') ? 'train.preset=tiny-agnostic' : 'train.preset=tiny';
-}
-
-/** Settings that only a system of full size can have are left out, the others laid over the tiny preset. */
-function small(settings: readonly string[]): { readonly set: readonly string[]; readonly replaced: readonly string[] } {
-  const presets = settings.filter((setting) => setting.startsWith('train.preset=') && !/=tiny/u.test(setting));
-  const dropped = settings.filter((setting) => fullSize.test(setting));
-  const kept = settings.filter((setting) => !dropped.includes(setting) && !presets.includes(setting));
-  return { set: [...kept, ...presets.map(smallPreset)], replaced: [...dropped, ...presets] };
-}
-
 /** Most clusters of a system at the size of the tiny preset. */
 const tinyClusters = 30;
+const smokeClusters = 8;
 
-/** A system at the size of the tiny preset, on photos of one's own: comparable with its like, with no paper. */
-export async function tinySystem(settings: readonly string[]): Promise<SmokeSystem> {
-  const { set, replaced } = small(settings);
-  const many = set.filter((setting) => Number(/^clustering\.k=(\d+)$/u.exec(setting)?.[1]) > tinyClusters);
-  const config = await loadConfig({ preset: 'tiny', set: set.filter((setting) => !many.includes(setting)) });
-  return { config, replaced: [...replaced, ...many] };
+/**
+ * A system at the size of the tiny preset, on photos of one's own: comparable with its like, with no paper.
+ *
+ * @param settings - in order; where one is too large, those before it stand
+ */
+export async function tinySystem(...settings: readonly PartialConfig[]): Promise<SmokeSystem> {
+  const large = settings.map((part) => mergeSettings(fullSize(part), clustersOver(part, tinyClusters)));
+  const config = await loadConfig({ preset: 'tiny', base: small(settings, large) });
+  return { config, replaced: spellSettings(mergeSettings(...large)) };
 }
 
-export async function smokeSystem(settings: readonly string[]): Promise<SmokeSystem> {
-  const { set, replaced } = small(settings);
-  const config = await loadConfig({ preset: 'tiny', base: stages.flatMap(({ smoke }) => smoke ?? []), set });
+/** The same in seconds, on a few scenes. */
+export async function smokeSystem(...settings: readonly PartialConfig[]): Promise<SmokeSystem> {
+  const large = settings.map(fullSize);
+  const base = [...stages.flatMap(({ smoke }) => smoke ?? []), ...small(settings, large)];
+  const config = await loadConfig({ preset: 'tiny', base });
   const { train, clustering, semantics, rounds } = config;
-  const manyClusters = clustering.k > 8 && settings.some((setting) => setting.startsWith('clustering.k='));
   return {
     config: {
       ...config,
-      clustering: { ...clustering, k: Math.min(clustering.k, 8) },
+      clustering: { ...clustering, k: Math.min(clustering.k, smokeClusters) },
       semantics: { ...semantics, clusters: Math.min(semantics.clusters, 6) },
       train: { ...train, iterations: Math.min(train.iterations, 4) },
       rounds: { ...rounds, count: Math.min(rounds.count, 2) },
     },
-    replaced: [...replaced, ...(manyClusters ? [`clustering.k=${clustering.k}`] : [])],
+    replaced: spellSettings(mergeSettings(...large, clustersOver(mergeSettings(...settings), smokeClusters))),
   };
+}
+
+/** What of some settings only a system of full size can have. */
+function fullSize({ backbone = {}, train = {}, semantics = {} }: PartialConfig): PartialConfig {
+  const { component: _component, ...weights } = backbone;
+  const { iterations = 0, preset: recipe = 'tiny' } = train;
+  return {
+    backbone: weights,
+    train: {
+      ...(iterations > 0 ? { iterations } : {}),
+      ...(recipe.startsWith('tiny') ? {} : { preset: recipe }),
+    },
+    semantics: semantics.preset === undefined ? {} : { preset: semantics.preset },
+  };
+}
+
+function clustersOver({ clustering: { k = 0 } = {} }: PartialConfig, most: number): PartialConfig {
+  return k > most ? { clustering: { k } } : {};
+}
+
+/** Settings without what is too large of each, and with the small counterpart of a recipe of full size. */
+function small(settings: readonly PartialConfig[], large: readonly PartialConfig[]): PartialConfig[] {
+  const recipe = mergeSettings(...large).train?.preset;
+  const kept = settings.map((part, i) => without(part, large[i]!));
+  if (recipe === undefined) return kept;
+  // With one class and DropLoss, or the panoptic one.
+  return [...kept, { train: { preset: recipe.startsWith('cutler') ? 'tiny-agnostic' : 'tiny' } }];
+}
+
+/** The settings but those that are in `taken`. */
+function without(settings: PartialConfig, taken: PartialConfig): PartialConfig {
+  const sections: Readonly<Record<string, unknown>> = taken;
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, section]) => {
+      const gone = Object.keys(sections[name] ?? {});
+      if (typeof section !== 'object') return [name, section];
+      return [name, Object.fromEntries(Object.entries(section).filter(([key]) => !gone.includes(key)))];
+    }),
+  );
 }
 
 /** Eight scenes, written once below `out`. */
