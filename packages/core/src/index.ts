@@ -1,4 +1,18 @@
 export { writeFileAtomic } from './atomic-file.ts';
+export {
+  bboxAt,
+  cocoCategories,
+  cocoImages,
+  cocoInstance,
+  cocoInstanceShape,
+  type CocoCategoryRecord,
+  type CocoImageRecord,
+  type CocoInstanceRecord,
+  type CocoInstanceShape,
+  type CocoRecord,
+} from './coco-records.ts';
+export { datasetRules, scoringRules, type CocoRules } from './coco-rules.ts';
+export { cocoMask, cocoSegmentation, decodingText, type CocoSegmentation } from './coco-segmentation.ts';
 export { compiledModuleUrl } from './compiled-module.ts';
 export {
   assertInRange,
@@ -11,7 +25,26 @@ export {
 } from './errors.ts';
 export { explainIoError, ioError } from './io-error.ts';
 export { assertImage, type BinaryMask, type RgbImage } from './image.ts';
+export {
+  arrayAt,
+  badRecord,
+  entryAt,
+  finiteAt,
+  integerAt,
+  isJsonObject,
+  notJson,
+  objectAt,
+  parseJson,
+  textAt,
+  type JsonObject,
+} from './json-record.ts';
 export { mapOrdered } from './map-ordered.ts';
+export {
+  panopticRecord,
+  panopticSegments,
+  type PanopticRecord,
+  type PanopticSegmentRecord,
+} from './panoptic-records.ts';
 export { assertPatchFeatures, type Backbone, type BackboneInfo, type PatchFeatures } from './patch-features.ts';
 export type { OnProgress, ProgressEvent } from './progress.ts';
 export { deriveSeed, permutation, sampleWithoutReplacement, SeededRng, seededRng, type Rng } from './rng.ts';

@@ -56,7 +56,7 @@ export {
 } from './synthetic/write-synthetic.ts';
 export { datasetCatalog, findDataset, openDataset } from './readers/catalog.ts';
 export { cityscapesCategories, openCityscapes } from './readers/cityscapes.ts';
-export { openCocoInstances, readSegmentation, type CocoInstancesFiles } from './readers/coco-instances.ts';
+export { openCocoInstances, type CocoInstancesFiles } from './readers/coco-instances.ts';
 export { masksOfIds, openCocoPanoptic, type CocoPanopticFiles } from './readers/coco-panoptic.ts';
 export {
   checkDataset,

@@ -204,7 +204,9 @@ describe('COCO instances', () => {
     const root = newRoot();
     mkdirSync(join(root, 'val2017'));
     put(root, 'annotations/instances_val2017.json', '{"images": [');
-    expect(await complaint(openDataset('coco-instances', root))).toMatch(/^"instances_val2017.json" is not JSON: /u);
+    expect(await complaint(openDataset('coco-instances', root))).toMatch(
+      /^"instances_val2017.json": is not valid JSON: /u,
+    );
     put(root, 'annotations/instances_val2017.json', '[]');
     expect(await complaint(openDataset('coco-instances', root))).toBe(
       '"instances_val2017.json" must be an object, got [].',
@@ -253,7 +255,7 @@ describe('COCO panoptic', () => {
         json.annotations[0].segments_info[1].category_id = 77;
       }),
     ).toBe(
-      '"panoptic.json": annotations[0] (image 1): segments_info[1]: category_id must be an id of categories, got 77.',
+      '"panoptic.json": annotations[0] (image 1): segments_info[1]: category_id must be one of categories, got 77.',
     );
   });
 

@@ -1,22 +1,20 @@
 /** COCO panoptic: a JSON of segments and a PNG of their ids for each image. */
 import { join } from 'node:path';
-import { type Rle, U2SegError } from '@u2seg/core';
+import {
+  arrayAt,
+  badRecord,
+  datasetRules,
+  panopticRecord,
+  panopticSegments,
+  type PanopticRecord,
+  type Rle,
+  U2SegError,
+} from '@u2seg/core';
 import { type PanopticMap, readPanopticPng } from '../label-png.ts';
 import { quoteName } from '../read-source.ts';
-import { cocoImagePath, duplicate, lookUp, readCocoIndex } from './coco-index.ts';
+import { cocoImagePath, readCocoIndex } from './coco-index.ts';
 import type { AnnotatedSegment, Dataset } from './dataset.ts';
-import {
-  asObject,
-  type JsonObject,
-  malformed,
-  needArray,
-  needBbox,
-  needInteger,
-  needNumber,
-  needText,
-  optionalFlag,
-  readJsonObject,
-} from './json-record.ts';
+import { readJsonObject } from './json-file.ts';
 
 export interface CocoPanopticFiles {
   readonly name: string;
@@ -31,20 +29,16 @@ export interface CocoPanopticFiles {
 /**
  * Opens a COCO panoptic data set. Only annotated images are listed, in the order of `annotations`.
  *
- * @throws U2SegError `not-found`, `io`, `bad-format` naming file, record and field
+ * @throws U2SegError `not-found`, `io`, `bad-format` naming file, record and field, `conflict` for an image annotated twice
  */
 export async function openCocoPanoptic(files: CocoPanopticFiles): Promise<Dataset> {
   const json = await readJsonObject(files.annotations);
   const index = readCocoIndex(files.annotations, json, files.imageFolder, cocoImagePath);
-  const records = new Map<number, { record: JsonObject; where: string }>();
-  needArray(index.name, json, 'annotations').forEach((value, i) => {
-    const record = asObject(`${index.name}: annotations[${i}]`, value);
-    const where = `${index.name}: annotations[${i}] (image ${String(record['image_id'])})`;
-    const { numericId } = lookUp(where, record, 'image_id', index.images, 'images');
-    if (records.has(numericId)) throw duplicate(where, numericId);
-    needText(where, record, 'file_name');
-    needArray(where, record, 'segments_info');
-    records.set(numericId, { record, where });
+  const records = new Map<number, PanopticRecord>();
+  const seen = new Set<number>();
+  arrayAt(index.name, json, 'annotations').forEach((value, i) => {
+    const annotation = panopticRecord(index.name, i, value, index.images, seen, datasetRules);
+    records.set(annotation.imageId, annotation);
   });
   return {
     name: files.name,
@@ -53,12 +47,11 @@ export async function openCocoPanoptic(files: CocoPanopticFiles): Promise<Datase
     images: [...records.keys()].map((id) => index.images.get(id)!),
     load: async (image) => {
       const numericId = Number(image.id);
-      const entry = records.get(numericId);
-      if (entry === undefined)
+      const annotation = records.get(numericId);
+      if (annotation === undefined)
         throw new U2SegError('not-found', `${index.name}: there is no annotated image ${image.id}.`);
-      const { record, where } = entry;
       const { id, path, height, width } = index.images.get(numericId)!;
-      const png = join(files.panopticFolder, needText(where, record, 'file_name'));
+      const png = join(files.panopticFolder, annotation.fileName);
       const map = await readPanopticPng(png);
       if (map.height !== height || map.width !== width) {
         throw new U2SegError(
@@ -67,30 +60,18 @@ export async function openCocoPanoptic(files: CocoPanopticFiles): Promise<Datase
         );
       }
       const masks = masksOfIds(map);
-      const seen = new Set<number>();
-      const segments = needArray(where, record, 'segments_info').map((value, i): AnnotatedSegment => {
-        const at = `${where}: segments_info[${i}]`;
-        const info = asObject(at, value);
-        const segmentId = needInteger(at, info, 'id', 1);
-        if (seen.has(segmentId)) throw duplicate(at, segmentId);
-        seen.add(segmentId);
-        const category = lookUp(at, info, 'category_id', index.categories, 'categories');
+      const known = panopticSegments(annotation, index.categories, datasetRules);
+      const segments = known.map(({ where, id: segmentId, category, bboxXywh, area, isCrowd }): AnnotatedSegment => {
         const mask = masks.get(segmentId);
-        if (mask === undefined) throw malformed(`${at}: id`, `an id found in ${quoteName(png)}`, segmentId);
-        return {
-          categoryId: category.id,
-          isThing: category.isThing,
-          mask,
-          bboxXywh: needBbox(at, info),
-          area: needNumber(at, info, 'area', 0),
-          isCrowd: optionalFlag(at, info, 'iscrowd'),
-        };
+        if (mask === undefined) throw badRecord(where, 'id', `an id found in ${quoteName(png)}`, segmentId);
+        return { categoryId: category.id, isThing: category.isThing, mask, bboxXywh, area, isCrowd };
       });
+      const listed = new Set(known.map((segment) => segment.id));
       for (const segmentId of masks.keys()) {
-        if (segmentId !== 0 && !seen.has(segmentId)) {
+        if (segmentId !== 0 && !listed.has(segmentId)) {
           throw new U2SegError(
             'bad-format',
-            `${quoteName(png)} holds segment ${segmentId}, which ${where}: segments_info lacks.`,
+            `${quoteName(png)} holds segment ${segmentId}, which ${annotation.where}: segments_info lacks.`,
           );
         }
       }

@@ -1,15 +1,22 @@
-import { U2SegError } from '@u2seg/core';
-import { readJsonList } from '../json/json-list.ts';
 import {
   arrayAt,
   badRecord,
-  bboxInto,
+  bboxAt,
+  cocoCategories,
+  cocoImages,
+  cocoInstance,
+  cocoInstanceShape,
+  entryAt,
   finiteAt,
   integerAt,
+  isJsonObject,
   objectAt,
-  sizeAt,
+  scoringRules,
+  U2SegError,
+  type CocoCategoryRecord,
   type JsonObject,
-} from '../json/json-record.ts';
+} from '@u2seg/core';
+import { readJsonList } from '../json/json-list.ts';
 import { addSegmentation } from './coco-segmentation.ts';
 import {
   indexById,
@@ -30,9 +37,9 @@ import { RunTableBuilder, type RunTable } from './run-table.ts';
  */
 export function readCocoGroundTruth(file: string, source: string | Uint8Array): CocoGroundTruth {
   const list = readJsonList(file, source, 'annotations');
-  const root = objectAt(file, 'the file', list.root);
+  const root = objectAt(`${file}: the file`, list.root);
   const images = sortedById(`${file}: images`, readImages(file, root));
-  const categories = sortedById(`${file}: categories`, readCategories(file, root));
+  const categories = sortedById(`${file}: categories`, cocoCategories(file, root, scoringRules).map(categoryOf));
   const imageAt = indexById(images);
   const categoryAt = indexById(categories);
   arrayAt(file, root, 'annotations');
@@ -49,33 +56,26 @@ export function readCocoGroundTruth(file: string, source: string | Uint8Array): 
   const seen = new Set<number>();
   let segmentations: PolygonStore | undefined = new PolygonStore(n);
   list.forEach((value, i) => {
-    const at = `annotations[${i}]`;
-    const record = objectAt(file, at, value);
-    if (record['segments_info'] !== undefined) {
+    if (isJsonObject(value) && value['segments_info'] !== undefined) {
       throw new U2SegError(
         'bad-format',
-        `${file}: ${at} is a panoptic annotation (segments_info); wanted an instance.`,
+        `${file}: annotations[${i}] is a panoptic annotation (segments_info); wanted an instance.`,
       );
     }
-    const id = integerAt(file, at, record, 'id');
-    const name = `${at} (id ${id})`;
-    if (seen.has(id)) throw new U2SegError('conflict', `${file}: ${at}: id ${id} occurs twice.`);
-    seen.add(id);
-    columns.ids[i] = id;
-    columns.imageIndex[i] = lookUp(file, name, record, 'image_id', imageAt, 'images');
-    columns.categoryIndex[i] = lookUp(file, name, record, 'category_id', categoryAt, 'categories');
-    bboxInto(file, name, record['bbox'], columns.bboxXywh, i);
-    columns.area[i] = finiteAt(file, name, record, 'area', 0);
-    const crowd = record['iscrowd'] ?? 0;
-    if (crowd !== 0 && crowd !== 1) throw badRecord(file, name, 'iscrowd', '0 or 1', crowd);
-    columns.crowd[i] = crowd;
-    segmentations!.add(record['segmentation']);
+    const instance = cocoInstance(file, i, value, imageAt, categoryAt, seen, scoringRules);
+    const { bboxXywh, area, isCrowd } = cocoInstanceShape(instance, scoringRules);
+    columns.ids[i] = instance.id;
+    columns.imageIndex[i] = instance.image;
+    columns.categoryIndex[i] = instance.category;
+    columns.bboxXywh.set(bboxXywh, 4 * i);
+    columns.area[i] = area;
+    columns.crowd[i] = isCrowd ? 1 : 0;
+    segmentations!.add(instance.record['segmentation']);
   });
   let runs: RunTable | undefined;
   const rasterise = (): RunTable => {
     runs ??= segmentations!.rasterise(
-      file,
-      (row) => `annotations[${row}] (id ${columns.ids[row]!})`,
+      (row) => `${file}: annotations[${row}] (id ${columns.ids[row]!})`,
       (row) => images[columns.imageIndex[row]!]!,
     );
     segmentations = undefined;
@@ -104,10 +104,10 @@ export function readCocoResults(
 ): CocoDetections {
   const categoryAt = indexById(gt.categories);
   const drop = options.unknownCategory === 'drop';
-  return readDetections(file, source, gt.images, (name, record) =>
+  return readDetections(file, source, gt.images, (where, record) =>
     drop && typeof record['category_id'] === 'number' && !categoryAt.has(record['category_id'])
       ? undefined
-      : lookUp(file, name, record, 'category_id', categoryAt, "the ground truth's categories"),
+      : entryAt(where, record, 'category_id', categoryAt, "the ground truth's categories"),
   );
 }
 
@@ -126,10 +126,10 @@ export function readClusteredResults(
   images: readonly CocoImage[],
 ): { readonly detections: CocoDetections; readonly numClusters: number } {
   let largest = 0;
-  const detections = readDetections(file, source, images, (name, record) => {
-    const cluster = integerAt(file, name, record, 'category_id');
+  const detections = readDetections(file, source, images, (where, record) => {
+    const cluster = integerAt(where, record, 'category_id');
     if (cluster >= maxClusters) {
-      throw badRecord(file, name, 'category_id', `a cluster in [0, ${maxClusters})`, cluster);
+      throw badRecord(where, 'category_id', `a cluster in [0, ${maxClusters})`, cluster);
     }
     if (cluster > largest) largest = cluster;
     return cluster;
@@ -142,7 +142,7 @@ function readDetections(
   file: string,
   source: string | Uint8Array,
   images: readonly CocoImage[],
-  categoryOf: (name: string, record: JsonObject) => number | undefined,
+  categoryOf: (where: string, record: JsonObject) => number | undefined,
 ): CocoDetections {
   const list = readJsonList(file, source);
   if (!Array.isArray(list.root)) throw new U2SegError('bad-format', `${file}: must be a list of detections.`);
@@ -156,21 +156,21 @@ function readDetections(
   let withMasks = list.length === 0;
   let n = 0;
   list.forEach((value, i) => {
-    const name = `[${i}]`;
-    const record = objectAt(file, name, value);
-    const category = categoryOf(name, record);
+    const where = `${file}: [${i}]`;
+    const record = objectAt(where, value);
+    const category = categoryOf(where, record);
     if (category === undefined) return;
     if (n === 0) {
       withBoxes = record['bbox'] !== undefined;
       withMasks = record['segmentation'] !== undefined;
-      if (!withBoxes && !withMasks) throw badRecord(file, name, 'bbox or segmentation', 'given', undefined);
+      if (!withBoxes && !withMasks) throw badRecord(where, 'bbox or segmentation', 'given', undefined);
     }
-    const image = lookUp(file, name, record, 'image_id', imageAt, "the ground truth's images");
+    const image = entryAt(where, record, 'image_id', imageAt, "the ground truth's images");
     imageIndex[n] = image;
     categoryIndex[n] = category;
-    score[n] = finiteAt(file, name, record, 'score');
-    if (withBoxes) bboxInto(file, name, record['bbox'], bboxXywh, n);
-    if (withMasks) addSegmentation(file, name, record['segmentation'], images[image]!, masks);
+    score[n] = finiteAt(where, record, 'score');
+    if (withBoxes) bboxXywh.set(bboxAt(where, record), 4 * n);
+    if (withMasks) addSegmentation(where, record['segmentation'], images[image]!, masks);
     n += 1;
   });
   const runs = withMasks || n === 0 ? masks.build() : undefined;
@@ -184,44 +184,15 @@ function readDetections(
   };
 }
 
-function readImages(file: string, root: JsonObject): CocoImage[] {
-  return arrayAt(file, root, 'images').map((value, i) => {
-    const at = `images[${i}]`;
-    const record = objectAt(file, at, value);
-    const id = integerAt(file, at, record, 'id');
-    const name = `${at} (id ${id})`;
+/** The images of a COCO file, instances or panoptic. */
+export function readImages(file: string, root: JsonObject): CocoImage[] {
+  return cocoImages(file, root, scoringRules).map(({ id, height, width, record }) => {
     const fileName = record['file_name'];
-    return {
-      id,
-      ...sizeAt(file, name, record),
-      fileName: typeof fileName === 'string' ? fileName : '',
-    };
+    return { id, height, width, fileName: typeof fileName === 'string' ? fileName : '' };
   });
 }
 
-/** The categories of a COCO file, with `isthing` where the file has it (panoptic). */
-export function readCategories(file: string, root: JsonObject): (CocoCategory & { readonly isThing: boolean })[] {
-  return arrayAt(file, root, 'categories').map((value, i) => {
-    const at = `categories[${i}]`;
-    const record = objectAt(file, at, value);
-    const id = integerAt(file, at, record, 'id');
-    const name = record['name'];
-    const isThing = record['isthing'] ?? 1;
-    if (isThing !== 0 && isThing !== 1) throw badRecord(file, `${at} (id ${id})`, 'isthing', '0 or 1', isThing);
-    return { id, name: typeof name === 'string' ? name : String(id), isThing: isThing === 1 };
-  });
-}
-
-function lookUp(
-  file: string,
-  name: string,
-  record: JsonObject,
-  field: string,
-  at: Map<number, number>,
-  where: string,
-): number {
-  const id = record[field];
-  const index = typeof id === 'number' ? at.get(id) : undefined;
-  if (index === undefined) throw badRecord(file, name, field, `one of ${where}`, id);
-  return index;
+/** A category with `isThing`, which files of instances leave out. */
+export function categoryOf({ id, name, isThing }: CocoCategoryRecord): CocoCategory & { readonly isThing: boolean } {
+  return { id, name, isThing };
 }

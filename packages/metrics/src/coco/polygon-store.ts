@@ -36,18 +36,17 @@ export class PolygonStore {
   /**
    * Checks and rasterises every row.
    *
-   * @param nameOf - the row's name in error messages
+   * @param nameOf - the row's name in error messages, with its file's
    * @param sizeOf - size of the row's image
    */
   rasterise(
-    file: string,
     nameOf: (row: number) => string,
     sizeOf: (row: number) => { readonly height: number; readonly width: number },
   ): RunTable {
     const builder = new RunTableBuilder();
     for (let row = 0; row < this.#rows; row += 1) {
       const size = sizeOf(row);
-      if (this.#others.has(row)) addSegmentation(file, nameOf(row), this.#others.get(row), size, builder);
+      if (this.#others.has(row)) addSegmentation(nameOf(row), this.#others.get(row), size, builder);
       else builder.add(rleFromPolygons(this.#polygonsOf(row), size.height, size.width));
     }
     return builder.build();

@@ -1,5 +1,4 @@
-import { U2SegError } from '@u2seg/core';
-import { notJson, parseJson } from './json-record.ts';
+import { notJson, parseJson, U2SegError } from '@u2seg/core';
 
 /**
  * A JSON document of one long list, read in pieces: the whole of it never exists as a string or a tree, so that memory follows

@@ -1,5 +1,4 @@
-import { U2SegError } from '@u2seg/core';
-import { arrayAt, badRecord, finiteAt, integerAt, objectAt, parseJson } from '../json/json-record.ts';
+import { arrayAt, badRecord, finiteAt, integerAt, objectAt, parseJson, U2SegError } from '@u2seg/core';
 import type { ClusterMatch, MatchingProtocol } from './cluster-matching.ts';
 
 /** What a mapping was fitted on. Scoring the same data with it is what the papers do, and the report then says so. */
@@ -54,37 +53,37 @@ export function writeClusterMapping(mapping: ClusterMapping): string {
  * @throws U2SegError `bad-format` naming file and field; `unsupported` for another version
  */
 export function readClusterMapping(file: string, source: string | Uint8Array): ClusterMapping {
-  const root = objectAt(file, 'the file', parseJson(file, source));
+  const root = objectAt(`${file}: the file`, parseJson(file, source));
   if (root['format'] !== 'u2seg-cluster-mapping') {
-    throw badRecord(file, 'the file', 'format', '"u2seg-cluster-mapping"', root['format']);
+    throw badRecord(`${file}: the file`, 'format', '"u2seg-cluster-mapping"', root['format']);
   }
   if (root['version'] !== 1) {
     throw new U2SegError('unsupported', `${file}: version must be 1, got ${String(root['version'])}.`);
   }
   const protocols: readonly unknown[] = ['majority-vote', 'hungarian-one-to-one', 'hungarian-many-to-one'];
   if (!protocols.includes(root['protocol'])) {
-    throw badRecord(file, 'the file', 'protocol', `one of ${protocols.join(', ')}`, root['protocol']);
+    throw badRecord(`${file}: the file`, 'protocol', `one of ${protocols.join(', ')}`, root['protocol']);
   }
   const names = arrayAt(file, root, 'classNames');
   names.forEach((name, i) => {
-    if (typeof name !== 'string') throw badRecord(file, 'the file', `classNames[${i}]`, 'a string', name);
+    if (typeof name !== 'string') throw badRecord(`${file}: the file`, `classNames[${i}]`, 'a string', name);
   });
   arrayAt(file, root, 'classOfCluster').forEach((value, k) => {
     if (!Number.isInteger(value) || (value as number) < -1 || (value as number) >= names.length) {
-      throw badRecord(file, 'the file', `classOfCluster[${k}]`, `a class in [0, ${names.length}) or -1`, value);
+      throw badRecord(`${file}: the file`, `classOfCluster[${k}]`, `a class in [0, ${names.length}) or -1`, value);
     }
   });
-  const fitted = objectAt(file, 'fittedOn', root['fittedOn']);
-  integerAt(file, 'fittedOn', fitted, 'images');
+  const fitted = objectAt(`${file}: fittedOn`, root['fittedOn']);
+  integerAt(`${file}: fittedOn`, fitted, 'images');
   for (const field of ['dataset', 'sha256']) {
-    if (typeof fitted[field] !== 'string') throw badRecord(file, 'fittedOn', field, 'a string', fitted[field]);
+    if (typeof fitted[field] !== 'string') throw badRecord(`${file}: fittedOn`, field, 'a string', fitted[field]);
   }
-  const thresholds = objectAt(file, 'thresholds', root['thresholds']);
-  for (const name of Object.keys(thresholds)) finiteAt(file, 'thresholds', thresholds, name);
+  const thresholds = objectAt(`${file}: thresholds`, root['thresholds']);
+  for (const name of Object.keys(thresholds)) finiteAt(`${file}: thresholds`, thresholds, name);
   const evidences: readonly unknown[] = ['pixels', 'instances', 'regions'];
   if (!evidences.includes(root['evidence'])) {
-    throw badRecord(file, 'the file', 'evidence', `one of ${evidences.join(', ')}`, root['evidence']);
+    throw badRecord(`${file}: the file`, 'evidence', `one of ${evidences.join(', ')}`, root['evidence']);
   }
-  for (const field of ['votes', 'agreeing']) finiteAt(file, 'the file', root, field, 0);
+  for (const field of ['votes', 'agreeing']) finiteAt(`${file}: the file`, root, field, 0);
   return root as unknown as ClusterMapping;
 }

@@ -1,8 +1,17 @@
-import { U2SegError } from '@u2seg/core';
-import { readCategories } from '../coco/coco-json.ts';
+import {
+  arrayAt,
+  cocoCategories,
+  objectAt,
+  panopticRecord,
+  panopticSegments,
+  scoringRules,
+  U2SegError,
+  type JsonObject,
+  type PanopticRecord,
+} from '@u2seg/core';
+import { categoryOf, readImages } from '../coco/coco-json.ts';
 import { sortedById, type CocoImage } from '../coco/coco-tables.ts';
 import { readJsonList } from '../json/json-list.ts';
-import { arrayAt, badRecord, integerAt, objectAt, sizeAt, type JsonObject } from '../json/json-record.ts';
 import type { PanopticSegment } from './panoptic-image.ts';
 import type { PanopticCategory } from './panoptic-quality.ts';
 
@@ -37,28 +46,21 @@ export function readPanopticJson(
   categories?: readonly PanopticCategory[],
 ): PanopticDataset {
   const list = readJsonList(file, source, 'annotations');
-  const root = objectAt(file, 'the file', list.root);
+  const root = objectAt(`${file}: the file`, list.root);
   const own =
     root['categories'] === undefined ? undefined : sortedById(`${file}: categories`, distinctCategories(file, root));
   const known = categories ?? own;
   if (known === undefined) throw new U2SegError('bad-format', `${file}: categories must be a list, got nothing.`);
-  const categoryIds = new Set(known.map((category) => category.id));
+  const categoryIds = new Map(known.map(({ id }) => [id, id]));
   const images = root['images'] === undefined ? [] : readImages(file, root);
-  const imageIds = new Set(images.map((image) => image.id));
+  const listed = images.length === 0 ? undefined : new Map(images.map((image) => [image.id, image]));
   const seen = new Set<number>();
   arrayAt(file, root, 'annotations');
   const annotations: PanopticAnnotation[] = [];
   list.forEach((value, i) => {
-    const at = `annotations[${i}]`;
-    const record = objectAt(file, at, value);
-    const imageId = integerAt(file, at, record, 'image_id');
-    const name = `${at} (image ${imageId})`;
-    if (images.length > 0 && !imageIds.has(imageId)) throw badRecord(file, name, 'image_id', 'one of images', imageId);
-    if (seen.has(imageId)) throw new U2SegError('conflict', `${file}: ${at}: image ${imageId} is annotated twice.`);
-    seen.add(imageId);
-    const fileName = record['file_name'];
-    if (typeof fileName !== 'string') throw badRecord(file, name, 'file_name', 'a string', fileName);
-    annotations.push({ imageId, fileName, segments: readSegments(file, name, record, categoryIds) });
+    const annotation = panopticRecord(file, i, value, listed, seen, scoringRules);
+    const { imageId, fileName } = annotation;
+    annotations.push({ imageId, fileName, segments: readSegments(annotation, categoryIds) });
   });
   return { images: sortedById(`${file}: images`, images), categories: known, annotations };
 }
@@ -66,7 +68,7 @@ export function readPanopticJson(
 /** U2Seg's files list a stuff super-category once per class it pools; what agrees on thing or stuff is one category. */
 function distinctCategories(file: string, root: JsonObject): PanopticCategory[] {
   const byId = new Map<number, PanopticCategory>();
-  for (const category of readCategories(file, root)) {
+  for (const category of cocoCategories(file, root, scoringRules).map(categoryOf)) {
     const known = byId.get(category.id);
     if (known === undefined) byId.set(category.id, category);
     else if (known.isThing !== category.isThing) {
@@ -76,33 +78,9 @@ function distinctCategories(file: string, root: JsonObject): PanopticCategory[] 
   return [...byId.values()];
 }
 
-function readSegments(file: string, name: string, record: JsonObject, categoryIds: Set<number>): PanopticSegment[] {
-  const ids = new Set<number>();
-  return arrayAt(`${file}: ${name}`, record, 'segments_info').map((value, i): PanopticSegment => {
-    const at = `${name}: segments_info[${i}]`;
-    const segment = objectAt(file, at, value);
-    const id = integerAt(file, at, segment, 'id', 1);
-    if (ids.has(id)) throw new U2SegError('conflict', `${file}: ${at}: id ${id} occurs twice in this image.`);
-    ids.add(id);
-    const categoryId = integerAt(file, at, segment, 'category_id');
-    if (!categoryIds.has(categoryId)) throw badRecord(file, at, 'category_id', 'one of categories', categoryId);
-    const crowd = segment['iscrowd'] ?? 0;
-    if (crowd !== 0 && crowd !== 1) throw badRecord(file, at, 'iscrowd', '0 or 1', crowd);
-    const area = segment['area'];
-    if (area === undefined) return { id, categoryId, isCrowd: crowd === 1 };
-    return { id, categoryId, isCrowd: crowd === 1, area: integerAt(file, at, segment, 'area') };
-  });
-}
-
-function readImages(file: string, root: JsonObject): CocoImage[] {
-  return arrayAt(file, root, 'images').map((value, i) => {
-    const at = `images[${i}]`;
-    const record = objectAt(file, at, value);
-    const fileName = record['file_name'];
-    return {
-      id: integerAt(file, at, record, 'id'),
-      ...sizeAt(file, at, record),
-      fileName: typeof fileName === 'string' ? fileName : '',
-    };
-  });
+function readSegments(annotation: PanopticRecord, categoryIds: ReadonlyMap<number, number>): PanopticSegment[] {
+  return panopticSegments(annotation, categoryIds, scoringRules).map(
+    ({ id, category: categoryId, isCrowd, area }): PanopticSegment =>
+      area === undefined ? { id, categoryId, isCrowd } : { id, categoryId, isCrowd, area },
+  );
 }

@@ -1,23 +1,35 @@
-import { U2SegError } from '@u2seg/core';
-
 /**
  * Reading of JSON written by others: every complaint names the file, the record and the field.
  *
- * `record` is for example `annotations[12] (id 345)`.
+ * `where` is file and record, as messages shall name them, for example `gt.json: annotations[12] (id 345)`.
  */
-export function badRecord(file: string, record: string, field: string, wanted: string, got: unknown): U2SegError {
-  return new U2SegError('bad-format', `${file}: ${record}: ${field} must be ${wanted}, got ${shown(got)}.`);
+import { U2SegError } from './errors.ts';
+
+/** The complaint about one field. */
+export function badRecord(where: string, field: string, wanted: string, got: unknown): U2SegError {
+  return malformed(`${where}: ${field}`, wanted, got);
 }
 
+function malformed(what: string, wanted: string, got: unknown): U2SegError {
+  return new U2SegError('bad-format', `${what} must be ${wanted}, got ${shown(got)}.`);
+}
+
+/** Characters of a value that are shown. */
+const maxShown = 80;
+
 /** A value as it stands in JSON, cut to a readable length. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number') return String(value);
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return text.length > maxShown ? `${text.slice(0, maxShown - 3)}...` : text;
 }
 
-/** @throws U2SegError `bad-format` naming the file, and record and field of a NaN or Infinity that Python wrote */
+/**
+ * A JSON document.
+ *
+ * @throws U2SegError `bad-format` naming the file, and record and field of a NaN or Infinity that Python wrote
+ */
 export function parseJson(file: string, source: string | Uint8Array): unknown {
   const text =
     typeof source === 'string'
@@ -77,7 +89,7 @@ function pythonConstant(text: string): { readonly path: Path; readonly name: str
     if (typeof value === 'string') return value.startsWith(mark) ? { path, name: value.slice(mark.length) } : undefined;
     const steps: [string | number, unknown][] = Array.isArray(value)
       ? value.map((one, i) => [i, one])
-      : isObject(value)
+      : isJsonObject(value)
         ? Object.entries(value)
         : [];
     for (const [step, one] of steps) {
@@ -95,70 +107,63 @@ function pythonConstant(text: string): { readonly path: Path; readonly name: str
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-export function isObject(value: unknown): value is JsonObject {
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-export function objectAt(file: string, record: string, value: unknown): JsonObject {
-  if (!isObject(value))
-    throw new U2SegError('bad-format', `${file}: ${record} must be an object, got ${shown(value)}.`);
+/** @throws U2SegError `bad-format` unless `value` is an object */
+export function objectAt(where: string, value: unknown): JsonObject {
+  if (!isJsonObject(value)) throw malformed(where, 'an object', value);
   return value;
 }
 
-export function arrayAt(file: string, owner: JsonObject, field: string): readonly unknown[] {
+/** @throws U2SegError `bad-format` unless the field is a list */
+export function arrayAt(where: string, owner: JsonObject, field: string): readonly unknown[] {
   const value = owner[field];
-  if (!Array.isArray(value)) {
-    throw new U2SegError('bad-format', `${file}: ${field} must be a list, got ${shown(value)}.`);
-  }
+  if (!Array.isArray(value)) throw badRecord(where, field, 'a list', value);
   return value;
 }
 
-export function finiteAt(
-  file: string,
-  record: string,
-  owner: JsonObject,
-  field: string,
-  min: number = -Infinity,
-): number {
+/** @throws U2SegError `bad-format` unless the field is a finite number, of at least `min` */
+export function finiteAt(where: string, owner: JsonObject, field: string, min: number = -Infinity): number {
   const value = owner[field];
   if (typeof value !== 'number' || !Number.isFinite(value) || value < min) {
-    const wanted = min === -Infinity ? 'a finite number' : `a finite number of at least ${min}`;
-    throw badRecord(file, record, field, wanted, value);
+    throw badRecord(where, field, min === -Infinity ? 'a finite number' : `a finite number of at least ${min}`, value);
   }
   return value;
 }
 
-export function integerAt(file: string, record: string, owner: JsonObject, field: string, min = 0): number {
+/** @throws U2SegError `bad-format` unless the field is a whole number that float64 holds exactly, of at least `min` */
+export function integerAt(where: string, owner: JsonObject, field: string, min: number = 0): number {
   const value = owner[field];
   if (!Number.isSafeInteger(value) || (value as number) < min) {
-    throw badRecord(file, record, field, `a whole number of at least ${min}`, value);
+    throw badRecord(where, field, min === -Infinity ? 'a whole number' : `a whole number of at least ${min}`, value);
   }
   return value as number;
 }
 
-/** Writes a box [x, y, w, h] to `out` at row `row`. */
-export function bboxInto(file: string, record: string, value: unknown, out: Float64Array, row: number): void {
-  if (!Array.isArray(value) || value.length !== 4)
-    throw badRecord(file, record, 'bbox', '[x, y, width, height]', value);
-  for (let i = 0; i < 4; i += 1) {
-    const number: unknown = value[i];
-    if (typeof number !== 'number' || !Number.isFinite(number)) {
-      throw badRecord(file, record, `bbox[${i}]`, 'a finite number', number);
-    }
-    out[4 * row + i] = number;
-  }
-  if (out[4 * row + 2]! < 0 || out[4 * row + 3]! < 0) {
-    throw badRecord(file, record, 'bbox', 'of width and height 0 or more', value);
-  }
+/** @throws U2SegError `bad-format` unless the field is a text that is not empty */
+export function textAt(where: string, owner: JsonObject, field: string): string {
+  const value = owner[field];
+  if (typeof value !== 'string' || value === '') throw badRecord(where, field, 'a text', value);
+  return value;
 }
 
-/** Pixels that run lengths, counted in 32 bits, can address. */
-const maxPixels = 2 ** 32 - 1;
-
-/** Height and width of an image record. */
-export function sizeAt(file: string, record: string, owner: JsonObject): { height: number; width: number } {
-  const height = integerAt(file, record, owner, 'height', 1);
-  const width = integerAt(file, record, owner, 'width', 1);
-  if (height * width > maxPixels) throw badRecord(file, record, 'height x width', 'below 2^32 pixels', height * width);
-  return { height, width };
+/**
+ * What a field that is an id points at.
+ *
+ * @param list - what `table` is made of, for example `images`
+ * @throws U2SegError `bad-format` unless the field is an id of the table
+ */
+export function entryAt<T>(
+  where: string,
+  owner: JsonObject,
+  field: string,
+  table: ReadonlyMap<number, T>,
+  list: string,
+): T {
+  const id = owner[field];
+  const entry = typeof id === 'number' ? table.get(id) : undefined;
+  if (entry === undefined) throw badRecord(where, field, `one of ${list}`, id);
+  return entry;
 }
