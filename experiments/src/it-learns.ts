@@ -8,10 +8,9 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { encodeMask, rleArea, rleBbox, type Segment } from '@u2seg/core';
+import { encodeMask, rleArea, rleBbox, writeFileAtomic, type Segment } from '@u2seg/core';
 import { generateScene, sceneCategories, type Scene } from '@u2seg/datasets';
 import { loadTfBackend, PanopticCascadeModel } from '@u2seg/heads';
-import { writeFileAtomic } from '@u2seg/interchange';
 import { PanopticQuality, type PanopticReport } from '@u2seg/metrics';
 import {
   predictPanoptic,

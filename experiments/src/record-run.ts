@@ -10,9 +10,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { rleFromString, U2SegError } from '@u2seg/core';
+import { rleFromString, U2SegError, writeFileAtomic } from '@u2seg/core';
 import { decodeImage, openCocoPanoptic, type Dataset } from '@u2seg/datasets';
-import { decodeTable, proposalsTable, writeFileAtomic, type ProposalRow } from '@u2seg/interchange';
+import { decodeTable, proposalsTable, type ProposalRow } from '@u2seg/interchange';
 import { readCurve } from '@u2seg/self-train';
 import { condenseCurve, curveSvg, type NamedCurve } from './loss-curve.ts';
 import { pictureSheet, type DrawnSegment, type SheetRow } from './picture-sheet.ts';

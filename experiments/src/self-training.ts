@@ -14,10 +14,9 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Segment } from '@u2seg/core';
+import { writeFileAtomic, type Segment } from '@u2seg/core';
 import { generateScene, type Scene } from '@u2seg/datasets';
 import { loadStateDict, loadTfBackend, PanopticCascadeModel, stateDict, type DetectorConfig } from '@u2seg/heads';
-import { writeFileAtomic } from '@u2seg/interchange';
 import {
   predictPanoptic,
   selfTrain,

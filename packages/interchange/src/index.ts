@@ -1,5 +1,4 @@
 export { readJsonFile } from './json-file.ts';
-export { writeFileAtomic } from '@u2seg/core';
 export { type Column, type ColumnValue, bytes, flag, integer, matrix, real, text, vector } from './tables/columns.ts';
 export { decodeFloat16, encodeFloat16, fromFloat16Bits, toFloat16Bits } from './tables/float16.ts';
 export { PartitionedTable, type TableManifest } from './tables/partitions.ts';

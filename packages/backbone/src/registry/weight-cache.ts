@@ -1,5 +1,4 @@
-import { U2SegError } from '@u2seg/core';
-import { writeFileAtomic } from '@u2seg/interchange';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

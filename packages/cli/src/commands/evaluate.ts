@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { U2SegError } from '@u2seg/core';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { writeFileAtomic } from '@u2seg/interchange';
 import { readClusterMapping, writeClusterMapping } from '@u2seg/metrics';
 import {
   evaluatePanoptic,

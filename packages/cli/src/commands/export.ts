@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { writeFileAtomic } from '@u2seg/interchange';
+import { writeFileAtomic } from '@u2seg/core';
 import { findModel, graphOfModel, readModelInfo } from '@u2seg/pipeline/internal';
 import type { PipelineConfig } from '@u2seg/pipeline';
 import type { CommandContext } from './context.ts';

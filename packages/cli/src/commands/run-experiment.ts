@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { U2SegError } from '@u2seg/core';
-import { writeFileAtomic } from '@u2seg/interchange';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import {
   loadExperiments,
   measuredData,

@@ -6,15 +6,8 @@ import {
   type ClusterInstancesOptions,
   type FixedClusters,
 } from '@u2seg/clustering';
-import { assertInteger, deriveSeed, U2SegError, type OnProgress } from '@u2seg/core';
-import {
-  instancesTable,
-  PartitionedTable,
-  readJsonFile,
-  writeFileAtomic,
-  type InstanceRow,
-  type ProposalRow,
-} from '@u2seg/interchange';
+import { assertInteger, deriveSeed, U2SegError, writeFileAtomic, type OnProgress } from '@u2seg/core';
+import { instancesTable, PartitionedTable, readJsonFile, type InstanceRow, type ProposalRow } from '@u2seg/interchange';
 import { z } from 'zod';
 import { openClusteringEngine } from './cluster-engine.ts';
 import { ClusterMeans, Exemplars } from './cluster-members.ts';

@@ -1,9 +1,9 @@
 /** STEGO's linear evaluation on a run: a probe on its codes, trained with the labels of some photos, scored on others. */
 import { readFile } from 'node:fs/promises';
-import { deriveSeed, resampleNearest, U2SegError } from '@u2seg/core';
+import { deriveSeed, resampleNearest, U2SegError, writeFileAtomic } from '@u2seg/core';
 import { drawLabelled, labelSplitSeed } from '@u2seg/datasets';
 import { loadTfBackend } from '@u2seg/heads';
-import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
+import { readSafetensors, writeSafetensors } from '@u2seg/interchange';
 import { UnsupervisedSemantics } from '@u2seg/metrics';
 import {
   loadStegoModel,

@@ -1,10 +1,9 @@
 /** Label-efficient fine-tuning (U2Seg, Fig. 7; CutLER): a label-free network learns from a share of the labels. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deriveSeed, U2SegError } from '@u2seg/core';
+import { deriveSeed, U2SegError, writeFileAtomic } from '@u2seg/core';
 import { drawLabelled, labelSplitSeed, selectImages } from '@u2seg/datasets';
 import { loadTfBackend, PanopticCascadeModel, tinyConfig, type DetectorConfig } from '@u2seg/heads';
-import { writeFileAtomic } from '@u2seg/interchange';
 import {
   fineTunePercentages,
   fineTunePreset,

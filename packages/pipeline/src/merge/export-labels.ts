@@ -1,7 +1,8 @@
 /** Panoptic segments of a run for the outside world: COCO panoptic JSON + PNG, COCO instances JSON, semantic PNG. */
 import { readFile, rm } from 'node:fs/promises';
 import { openLabelWriter, type LabelCategory } from '@u2seg/datasets';
-import { writeFileAtomic, type PartitionedTable, type SegmentRow } from '@u2seg/interchange';
+import { writeFileAtomic } from '@u2seg/core';
+import type { PartitionedTable, SegmentRow } from '@u2seg/interchange';
 import { clusterColor } from '@u2seg/viewer';
 import { photosOf } from '../run/photo-index.ts';
 import type { StageContext } from '../run/stage-context.ts';

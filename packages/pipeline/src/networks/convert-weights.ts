@@ -1,7 +1,7 @@
 /** Networks between our model files and the checkpoints of detectron2, U2Seg, CutLER and CUPS. */
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { U2SegError } from '@u2seg/core';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import {
   describeReport,
   loadStateDict,
@@ -15,7 +15,7 @@ import {
   type DetectorConfig,
   type NormKind,
 } from '@u2seg/heads';
-import { readSafetensors, writeFileAtomic, writeTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
+import { readSafetensors, writeTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
 import { trainPreset, type TrainPreset } from '@u2seg/self-train';
 import { hashFile } from '../run/hash.ts';
 import { readModel, writeModel } from './model-file.ts';

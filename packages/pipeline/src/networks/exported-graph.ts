@@ -1,9 +1,9 @@
 /** The ONNX graph of a trained network, kept beside its model file. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { U2SegError } from '@u2seg/core';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { exportOnnx, loadTfBackend } from '@u2seg/heads';
-import { readOnnxModel, writeFileAtomic } from '@u2seg/interchange';
+import { readOnnxModel } from '@u2seg/interchange';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashFile } from '../run/hash.ts';
 import { readModel } from './model-file.ts';

@@ -1,8 +1,8 @@
 /** Weights of a network in one `.safetensors` file: torch's layout and names, what else it takes in the metadata. */
 import { readFile } from 'node:fs/promises';
-import { ioError, U2SegError } from '@u2seg/core';
+import { ioError, U2SegError, writeFileAtomic } from '@u2seg/core';
 import { stateDict } from '@u2seg/heads';
-import { readSafetensors, writeFileAtomic, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
+import { readSafetensors, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
 
 /** What a file is called in errors, and how it is told from others. */
 export interface NetworkFormat {

@@ -1,8 +1,8 @@
 /** The folder of a run: who it belongs to, what it was configured with, which stages are done. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ioError, U2SegError } from '@u2seg/core';
-import { readJsonFile, writeFileAtomic } from '@u2seg/interchange';
+import { ioError, U2SegError, writeFileAtomic } from '@u2seg/core';
+import { readJsonFile } from '@u2seg/interchange';
 import { z } from 'zod';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashOf } from './hash.ts';

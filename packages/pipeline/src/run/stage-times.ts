@@ -1,4 +1,5 @@
-import { readJsonFile, writeFileAtomic } from '@u2seg/interchange';
+import { writeFileAtomic } from '@u2seg/core';
+import { readJsonFile } from '@u2seg/interchange';
 import { z } from 'zod';
 import { machine } from './provenance.ts';
 import type { RunDirectory } from './run-directory.ts';

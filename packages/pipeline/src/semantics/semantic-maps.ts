@@ -2,9 +2,17 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { kMeans, normalizeRows } from '@u2seg/clustering';
-import { deriveSeed, permutation, resampleBilinear, seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
+import {
+  deriveSeed,
+  permutation,
+  resampleBilinear,
+  seededRng,
+  writeFileAtomic,
+  type PatchFeatures,
+  type RgbImage,
+} from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
-import { readSafetensors, writeFileAtomic, writeSafetensors } from '@u2seg/interchange';
+import { readSafetensors, writeSafetensors } from '@u2seg/interchange';
 import { loadStegoModel, segmentStego, trainStego, type StegoCrf, type StegoPresetName } from '@u2seg/self-train';
 import { shortHash } from '../run/run-stage.ts';
 import type { StageContext } from '../run/stage-context.ts';

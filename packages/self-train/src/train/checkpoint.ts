@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { U2SegError } from '@u2seg/core';
-import { readSafetensors, writeFileAtomic, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
+import { U2SegError, writeFileAtomic } from '@u2seg/core';
+import { readSafetensors, writeSafetensors, type NamedTensor } from '@u2seg/interchange';
 
 const format = 'u2seg-trainer/1';
 const fileName = /^checkpoint-(\d+)\.safetensors$/u;

@@ -1,6 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { ioError } from '@u2seg/core';
-import { writeFileAtomic } from '@u2seg/interchange';
+import { ioError, writeFileAtomic } from '@u2seg/core';
 
 /** One optimizer step of a training run. Holds no times: the same seed writes the same bytes. */
 export interface CurvePoint {
