@@ -1,7 +1,7 @@
 import { encodeMask, rleArea, rleBbox, type Segment } from '@u2seg/core';
 import { generateScene, sceneCategories, type SceneOptions } from '@u2seg/datasets';
 import { tinyConfig, u2segConfig, type DetectorConfig } from '@u2seg/heads';
-import type { TrainingExample, TrainingSet } from '@u2seg/self-train';
+import type { TrainingExample, TrainingSet, TrainPanopticOptions } from '@u2seg/self-train';
 
 export const thingCategories: number = sceneCategories.filter((category) => category.isThing).length;
 export const stuffCategories: number = sceneCategories.length - thingCategories;
@@ -48,4 +48,24 @@ export function smallestConfig(): DetectorConfig {
     maskHead: { ...tiny.maskHead, numConvs: 1, convChannels: 8 },
     semantic: { ...tiny.semantic!, numClasses: stuffCategories + 1, channels: 32 },
   };
+}
+
+/**
+ * A run of a few steps over {@link smallestScenes} that takes every part of the recipe: flips, copy-paste, warm-up, a step of
+ * the learning rate, and the average of the weights.
+ */
+export const smallestRecipe: TrainPanopticOptions = {
+  iterations: 4,
+  batchSize: 2,
+  optimizer: { kind: 'sgd' },
+  schedule: { baseLr: 0.01, steps: [3], gamma: 0.1, warmupIterations: 2, warmupFactor: 0.1 },
+  augment: { flip: 0.5, shortestEdge: [] },
+  copyPaste: {},
+  emaDecay: 0.9,
+  seed: 5,
+};
+
+/** Scenes that {@link smallestConfig} sees in a fraction of a second. */
+export function smallestScenes(count: number): TrainingExample[] {
+  return Array.from({ length: count }, (_, seed) => sceneExample(seed, { height: 64, width: 96 }));
 }

@@ -18,7 +18,7 @@ import {
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { assertAlike, reduceStep, SharedStatistics } from '../../src/distributed/reduce-step.ts';
 import { writeJob } from '../job-file.ts';
-import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
+import { inMemory, smallestConfig, smallestRecipe, smallestScenes } from '../synthetic-examples.ts';
 
 let backend: TfBackend;
 beforeAll(async () => {
@@ -120,17 +120,13 @@ function missing(): string | undefined {
 
 describe('processes started by mpirun', () => {
   const child = fileURLToPath(new URL('../train-in-child.mjs', import.meta.url));
-  const examples = [0, 1, 2, 3].map((seed) => sceneExample(seed, { height: 64, width: 96 }));
+  const examples = smallestScenes(4);
   const recipe: TrainPanopticOptions = {
+    ...smallestRecipe,
     iterations: 3,
     batchSize: 4,
     microBatches: 2,
-    optimizer: { kind: 'sgd' },
-    schedule: { baseLr: 0.01, steps: [2], gamma: 0.1, warmupIterations: 1, warmupFactor: 0.1 },
-    augment: { flip: 0.5, shortestEdge: [] },
-    copyPaste: {},
-    emaDecay: 0.9,
-    seed: 5,
+    schedule: { ...smallestRecipe.schedule, steps: [2], warmupIterations: 1 },
   };
   const unavailable = missing();
   let folder: string;

@@ -12,7 +12,7 @@ import {
 } from '@u2seg/self-train';
 import { resizePillow } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
+import { inMemory, smallestConfig, smallestScenes } from '../synthetic-examples.ts';
 
 /** Segment of one row of pixels, `#` set. */
 function segment(row: string, clusterId: number, score: number): Segment {
@@ -86,7 +86,7 @@ describe('with a network', () => {
 
   it('predicts in the pixels of the photo, whatever size the network sees', async () => {
     const model = PanopticCascadeModel.create(smallestConfig(), { seed: 3 });
-    const { image } = sceneExample(1, { height: 64, width: 96 });
+    const { image } = smallestScenes(2)[1]!;
     const resize = (photo: typeof image, height: number, width: number): typeof image =>
       resizePillow(photo, height, width, 'bilinear');
     const plain = await predictPanoptic(model, image, { shortestEdge: 96, resize });
@@ -102,7 +102,7 @@ describe('with a network', () => {
 
   it('labels the photos and learns from them, round after round', async () => {
     const model = PanopticCascadeModel.create(smallestConfig(), { seed: 3 });
-    const data = inMemory([0, 1].map((seed) => sceneExample(seed, { height: 64, width: 96 })));
+    const data = inMemory(smallestScenes(2));
     const training = {
       iterations: 1,
       batchSize: 2,

@@ -14,21 +14,10 @@ import {
   type TrainResult,
 } from '@u2seg/self-train';
 import { accumulateGradients } from '../../src/train/accumulate-gradients.ts';
-import { inMemory, sceneExample, smallestConfig } from '../synthetic-examples.ts';
+import { inMemory, smallestConfig, smallestRecipe, smallestScenes } from '../synthetic-examples.ts';
 
-const size = { height: 64, width: 96 };
-const examples = [0, 1, 2, 3, 4].map((seed) => sceneExample(seed, size));
-const recipe: TrainPanopticOptions = {
-  iterations: 4,
-  batchSize: 2,
-  optimizer: { kind: 'sgd' },
-  schedule: { baseLr: 0.01, steps: [3], gamma: 0.1, warmupIterations: 2, warmupFactor: 0.1 },
-  augment: { flip: 0.5, shortestEdge: [] },
-  copyPaste: {},
-  emaDecay: 0.9,
-  preciseBnBatches: 1,
-  seed: 5,
-};
+const examples = smallestScenes(5);
+const recipe: TrainPanopticOptions = { ...smallestRecipe, preciseBnBatches: 1 };
 
 let folder: string;
 let backend: TfBackend;
