@@ -200,7 +200,7 @@ async function finishStatistics(
   });
 }
 
-/** Everything a run must share with the one it continues; more iterations may be asked for. */
+/** Everything a run must share with the one it continues; more iterations and other final statistics may be asked for. */
 function fingerprintOf(options: TrainPanopticOptions, length: number, network: DetectorConfig): string {
   const {
     batchSize,

@@ -6,7 +6,10 @@ import type { GradientReducer } from '../distributed/gradient-reducer.ts';
 import type { OptimizerChoice } from '../optimizer/create-optimizer.ts';
 import type { LrSchedule } from '../optimizer/lr-schedule.ts';
 
-/** How a network is trained. Everything here but `iterations` is part of what a resumed run must repeat. */
+/**
+ * How a network is trained. A resumed run must repeat everything here but `iterations` and `preciseBnBatches`: the latter acts
+ * after the last step, on statistics no checkpoint holds.
+ */
 export interface TrainRecipe {
   /** Optimizer steps. */
   readonly iterations: number;

@@ -106,6 +106,17 @@ describe('trainPanoptic', () => {
     await expect(run({ folder }, other)).rejects.toThrow('was made with other settings');
   }, 600_000);
 
+  it('continues a run with another number of PreciseBN batches, which gives what it gives alone', async () => {
+    const quick = { iterations: 2, emaDecay: 0 };
+    const one = await run({ ...quick, folder, preciseBnBatches: 1 });
+    const two = await run({ ...quick, preciseBnBatches: 2 });
+    expect(two.curve).toEqual(one.curve);
+    expect(two.weights).not.toEqual(one.weights);
+    const continued = await run({ ...quick, folder, preciseBnBatches: 2 });
+    expect(continued.resumedFrom).toBe(2);
+    expect(continued.weights).toEqual(two.weights);
+  }, 600_000);
+
   it('holds no more tensors after ten steps than after one', async () => {
     const counts: number[] = [];
     await run({ iterations: 10, emaDecay: 0, onProgress: ({ values }) => counts.push(values!['tensors']!) });
