@@ -6,7 +6,6 @@
  * Result: `experiments/it-learns/summary.json`.
  */
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { encodeMask, rleArea, rleBbox, writeFileAtomic, type Segment } from '@u2seg/core';
 import { generateScene, sceneCategories, type Scene } from '@u2seg/datasets';
@@ -20,6 +19,7 @@ import {
   type TrainingExample,
   type TrainingSet,
 } from '@u2seg/self-train';
+import { studyMachine } from './study-machine.ts';
 
 export interface ItLearnsConfig {
   readonly trainScenes: number;
@@ -141,13 +141,7 @@ export async function runItLearns(
     trainSeconds: Math.round(trainSeconds),
     imagesPerSecond: Number(((iterations * recipe.batchSize) / trainSeconds).toFixed(2)),
     secondsPerPrediction: Number(secondsPerPrediction.toFixed(3)),
-    machine: {
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: availableParallelism(),
-      node: process.version,
-      backend: backend.description,
-      loadAverage15: Number(loadavg()[2]!.toFixed(2)),
-    },
+    machine: studyMachine(backend.description),
   };
 }
 

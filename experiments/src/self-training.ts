@@ -11,7 +11,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic, type Segment } from '@u2seg/core';
@@ -31,6 +30,7 @@ import { agnosticScores, type AgnosticScores } from './agnostic-scores.ts';
 import { labelledScene } from './it-learns.ts';
 import { withRun, type StudyRecord, type StudyRow, type StudyRun } from './self-training-record.ts';
 import { proposedLabels, spoilLabels, type LabelNoise, type ProposalSource } from './self-training-labels.ts';
+import { studyMachine } from './study-machine.ts';
 
 export interface SelfTrainingConfig {
   readonly labels: ({ readonly kind: 'spoiled' } & LabelNoise) | ({ readonly kind: 'maskcut' } & ProposalSource);
@@ -194,13 +194,7 @@ export async function runSelfTraining(
       seed,
       rows,
       seconds: Math.round((Date.now() - started) / 1000),
-      machine: {
-        cpu: cpus()[0]?.model ?? 'unknown',
-        cores: availableParallelism(),
-        node: process.version,
-        backend: backend.description,
-        loadAverage15: Number(loadavg()[2]!.toFixed(2)),
-      },
+      machine: studyMachine(backend.description),
     },
   };
 }

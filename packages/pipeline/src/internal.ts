@@ -18,4 +18,5 @@ export { readModel, readModelInfo, writeModel } from './networks/model-file.ts';
 export { readNetworkCheckpoint } from './networks/network-checkpoint.ts';
 export { openRegionSource } from './predict/region-source.ts';
 export { hashFile } from './run/hash.ts';
+export { machine } from './run/provenance.ts';
 export { differences } from './run/run-directory.ts';

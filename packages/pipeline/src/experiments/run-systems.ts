@@ -1,7 +1,6 @@
 /** Runs the systems of an experiment, each configuration once. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { U2SegError } from '@u2seg/core';
 import { fineTuneFolder } from '../fine-tuning/fine-tune.ts';
@@ -13,6 +12,7 @@ import { loadConfig, parseSetting } from '../config/load-config.ts';
 import { mergeSettings } from '../config/merge-settings.ts';
 import { metricNumbers } from '../evaluate/metric-numbers.ts';
 import { scoreSplit } from '../score-split.ts';
+import { machine } from '../run/provenance.ts';
 import type { Reporter } from '../run/reporter.ts';
 import type { Experiment, ExperimentSystem } from './experiment.ts';
 import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
@@ -73,6 +73,7 @@ export class SystemRunner {
     const systems: MeasuredSystem[] = [];
     const cells: MeasuredCell[] = [];
     const of = data === undefined ? {} : { data };
+    const { cpu, cores } = machine();
     for (const system of experiment.systems) {
       if (training !== undefined && system.training !== undefined && system.training !== training) continue;
       const runs: Outcome['numbers'][] = [];
@@ -87,7 +88,7 @@ export class SystemRunner {
       format: 'u2seg-experiment-record/2',
       id: experiment.id,
       variant,
-      machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`,
+      machine: `${cpu}, ${cores} cores`,
       systems,
       cells,
     };
