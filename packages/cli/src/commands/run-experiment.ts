@@ -16,20 +16,16 @@ import { SystemRunner, type Experiment, type ExperimentJob } from '@u2seg/pipeli
 import type { CommandContext } from './context.ts';
 import { createReporter } from './create-reporter.ts';
 
-interface RunFlags {
+/** What a job has from its flags as it is. */
+type JobFlags = Pick<
+  ExperimentJob,
+  'val' | 'labels' | 'labelPhotos' | 'data' | 'training' | 'seeds' | 'preset' | 'out'
+>;
+
+interface RunFlags extends JobFlags, Partial<Pick<ExperimentJob, 'photos' | 'gt'>> {
   readonly all?: boolean;
   readonly smoke?: boolean;
-  readonly photos?: string;
-  readonly gt?: string;
-  readonly val?: string;
-  readonly labels?: string;
-  readonly labelPhotos?: string;
-  readonly data?: string;
-  readonly training?: string;
-  readonly seeds?: readonly number[];
-  readonly preset?: 'tiny';
   readonly set: readonly string[];
-  readonly out: string;
   readonly records: string;
   readonly experiments?: string;
 }
@@ -66,42 +62,19 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     .option('--experiments <module>', 'module or file that exports experiments, instead of @u2seg/experiments')
     .action(async (ids: readonly string[], flags: RunFlags) => {
       const chosen = selectExperiments(await loadExperiments(flags.experiments), ids, flags.all);
-      const smoke = flags.smoke === true;
       const reporter = createReporter(context);
-      const common = { out: flags.out, reporter, now: Date.now };
+      const smoke = flags.smoke === true ? await smokeJob(flags) : undefined;
       let failures = 0;
-      const runners = new Map<string | undefined, SystemRunner>();
+      let runner: SystemRunner | undefined;
       for (const experiment of chosen) {
-        const data = smoke ? undefined : scoredData(experiment, flags);
-        if (!smoke) checkTraining(experiment, flags);
-        const runner =
-          runners.get(data) ??
-          new SystemRunner(
-            smoke
-              ? {
-                  ...common,
-                  variant: 'smoke',
-                  ...(await smokeScenes(flags.out)),
-                  ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }),
-                  set: flags.set,
-                }
-              : {
-                  ...common,
-                  variant: 'full',
-                  ...ownData(experiment, flags),
-                  ...(data === undefined ? {} : { data }),
-                  ...(flags.training === undefined ? {} : { training: flags.training }),
-                  ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }),
-                  ...(flags.preset === undefined ? {} : { preset: flags.preset }),
-                  set: flags.set,
-                },
-          );
-        runners.set(data, runner);
+        const job = smoke ?? fullJob(experiment, flags);
+        // One for all, so that experiments share what they have in common.
+        runner ??= new SystemRunner({ ...job, reporter });
         const record = await runner.run(experiment);
         const before = await readRecord(flags.records, experiment.id, record.variant);
         await mkdir(flags.records, { recursive: true });
         const path = recordPath(flags.records, experiment.id, record.variant);
-        await writeFileAtomic(path, `${JSON.stringify(withSystems(before, record, data), undefined, 2)}\n`);
+        await writeFileAtomic(path, `${JSON.stringify(withSystems(before, record, job.data), undefined, 2)}\n`);
         const failed = record.systems.filter((system) => system.failed !== undefined).map((system) => system.id);
         failures += failed.length;
         const line = `${experiment.id}: ${record.systems.length - failed.length} of ${record.systems.length} systems ran; ${path}\n`;
@@ -112,10 +85,29 @@ export function registerRunExperiment(program: Command, context: CommandContext)
     });
 }
 
+/** Scenes instead of photos: what is said of photos, labels and data sets does not matter. */
+async function smokeJob({ out, set, seeds }: RunFlags): Promise<ExperimentJob> {
+  return { variant: 'smoke', ...(await smokeScenes(out)), out, set, ...(seeds === undefined ? {} : { seeds }) };
+}
+
+/** @throws U2SegError `wrong-usage` for flags that do not go with the experiment */
+function fullJob(experiment: Experiment, flags: RunFlags): ExperimentJob {
+  checkData(experiment, flags);
+  checkTraining(experiment, flags);
+  const { photos, gt } = flags;
+  if (photos === undefined || gt === undefined) {
+    throw new U2SegError(
+      'wrong-usage',
+      `${experiment.id} wants data (${experiment.data.join(', ')}; ${experiment.cost}): give --photos and --gt, or --smoke for synthetic scenes.`,
+    );
+  }
+  return { ...flags, variant: 'full', photos, gt };
+}
+
 /** @throws U2SegError `wrong-usage` for a data set that the tables of the experiment do not have */
-function scoredData(experiment: Experiment, { data }: RunFlags): string | undefined {
+function checkData(experiment: Experiment, { data }: RunFlags): void {
   const known = measuredData(experiment);
-  if (data === undefined || known.length === 0 || known.includes(data)) return data;
+  if (data === undefined || known.length === 0 || known.includes(data)) return;
   throw new U2SegError('wrong-usage', notOne('data', data, `${experiment.id} has numbers of`, known));
 }
 
@@ -155,23 +147,4 @@ function seedList(text: string): number[] {
   const seeds = text.split(',').map(Number);
   if (/^\d+(?:,\d+)*$/u.test(text) && new Set(seeds).size === seeds.length) return seeds;
   throw new InvalidArgumentError(`wanted different whole numbers, as in 0,1,2, got ${text}.`);
-}
-
-function ownData(
-  experiment: Experiment,
-  { photos, gt, val, labels, labelPhotos }: RunFlags,
-): Pick<ExperimentJob, 'photos' | 'gt' | 'val' | 'labels' | 'labelPhotos'> {
-  if (photos === undefined || gt === undefined) {
-    throw new U2SegError(
-      'wrong-usage',
-      `${experiment.id} wants data (${experiment.data.join(', ')}; ${experiment.cost}): give --photos and --gt, or --smoke for synthetic scenes.`,
-    );
-  }
-  return {
-    photos,
-    gt,
-    ...(val === undefined ? {} : { val }),
-    ...(labels === undefined ? {} : { labels }),
-    ...(labelPhotos === undefined ? {} : { labelPhotos }),
-  };
 }

@@ -13,7 +13,7 @@ import { mergeSettings } from '../config/merge-settings.ts';
 import { metricNumbers } from '../evaluate/metric-numbers.ts';
 import { scoreSplit } from '../score-split.ts';
 import { machine } from '../run/provenance.ts';
-import type { Reporter } from '../run/reporter.ts';
+import { silentReporter, type Reporter } from '../run/reporter.ts';
 import type { Experiment, ExperimentSystem } from './experiment.ts';
 import { annotatedMetrics, experimentMetrics } from './experiment-metrics.ts';
 import type { ExperimentRecord, ExperimentVariant, MeasuredCell, MeasuredSystem } from './experiment-record.ts';
@@ -44,8 +44,10 @@ export interface ExperimentJob {
   readonly set?: readonly string[];
   /** Folder of the runs. */
   readonly out: string;
-  readonly reporter: Reporter;
-  readonly now: () => number;
+  /** Told how the runs get on; by default nobody is. */
+  readonly reporter?: Reporter;
+  /** Clock in milliseconds, for the times in the record. */
+  readonly now?: () => number;
 }
 
 type Outcome = Pick<MeasuredSystem, 'run' | 'seconds' | 'summary' | 'failed' | 'adopted'> & {
@@ -54,7 +56,7 @@ type Outcome = Pick<MeasuredSystem, 'run' | 'seconds' | 'summary' | 'failed' | '
 
 /** Runs systems and remembers what they gave, so that tables that share one do not repeat it. */
 export class SystemRunner {
-  readonly #job: ExperimentJob;
+  readonly #job: ExperimentJob & Required<Pick<ExperimentJob, 'reporter' | 'now'>>;
   /** Laid over the settings of every system. */
   readonly #set: PartialConfig;
   readonly #done = new Map<string, Outcome>();
@@ -63,7 +65,7 @@ export class SystemRunner {
 
   /** @throws U2SegError `wrong-usage` for a misspelled setting of `set` */
   constructor(job: ExperimentJob) {
-    this.#job = job;
+    this.#job = { reporter: silentReporter, now: Date.now, ...job };
     this.#set = mergeSettings(...(job.set ?? []).map(parseSetting));
   }
 

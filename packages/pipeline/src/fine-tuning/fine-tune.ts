@@ -19,7 +19,7 @@ import { writeModel } from '../networks/model-file.ts';
 import { codeVersion, machine } from '../run/provenance.ts';
 import { lockRun } from '../run/run-lock.ts';
 import { resizePhoto } from '../photos/resize-photo.ts';
-import type { Reporter } from '../run/reporter.ts';
+import { silentReporter, type Reporter } from '../run/reporter.ts';
 import { AnnotatedPhotos, classesOf, openAnnotated } from './annotated-photos.ts';
 import { scoreAnnotated, type AnnotatedScores } from './score-annotated.ts';
 
@@ -45,8 +45,10 @@ export interface FineTuneOptions {
   readonly backend?: PipelineConfig['train']['backend'];
   /** Photos scored; by default those outside the share. */
   readonly val?: { readonly photos: string; readonly gt: string };
-  readonly reporter: Reporter;
-  readonly now: () => number;
+  /** Told how it gets on; by default nobody is. */
+  readonly reporter?: Reporter;
+  /** Clock in milliseconds, for the time in the summary. */
+  readonly now?: () => number;
 }
 
 export interface FineTuneSummary {
@@ -81,7 +83,7 @@ const tinySize = { shortestEdge: 192, maxSize: 320 } as const;
  * @throws U2SegError `out-of-range` for an unknown share, `wrong-usage` if no photo is left to score, as the readers do
  */
 export async function fineTuneFolder(options: FineTuneOptions): Promise<FineTuneSummary> {
-  const { share, preset, reporter, now, seed = 0, splitSeed = labelSplitSeed } = options;
+  const { share, preset, seed = 0, splitSeed = labelSplitSeed, reporter = silentReporter, now = Date.now } = options;
   if (preset === 'paper' && !fineTunePercentages.includes(share)) {
     throw new U2SegError(
       'out-of-range',
