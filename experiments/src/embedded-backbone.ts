@@ -11,6 +11,7 @@ import { writeFileAtomic, type Backbone, type MaskProposal, type PatchFeatures, 
 import { decodeImage, resizePillow, resizePillowGray } from '@u2seg/datasets';
 import { maskCutReference, proposeMasks, proposeObjects, referenceAnnotations } from '@u2seg/maskcut';
 import { HalvedScores, openCocoMini, thingsOf, type HalvedNumbers } from './coco-mini-photos.ts';
+import { isMain } from './is-main.ts';
 
 /** Side of the square the photos are resized to, in pixels. */
 const side = 320;
@@ -117,7 +118,7 @@ async function run(data: string, say: (line: string) => void): Promise<Row[]> {
   return rows;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const data = process.env['U2SEG_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
   const rows = await run(data, (line) => process.stdout.write(`${line}\n`));
   const summary = {

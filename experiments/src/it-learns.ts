@@ -20,6 +20,7 @@ import {
   type TrainingSet,
 } from '@u2seg/self-train';
 import { studyMachine } from './study-machine.ts';
+import { isMain } from './is-main.ts';
 
 export interface ItLearnsConfig {
   readonly trainScenes: number;
@@ -145,7 +146,7 @@ export async function runItLearns(
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const iterations = Number(process.env['U2SEG_ITERATIONS'] ?? itLearns.iterations);
   const root = new URL('../', import.meta.url);
   const folder = fileURLToPath(new URL(`../runs/it-learns-${iterations}/`, root));

@@ -13,6 +13,7 @@ import { findContours, openContours, type ContourSource } from '@u2seg/pipeline/
 import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import { proposeObjects } from '@u2seg/maskcut';
 import { cutPhotos, HalvedScores, type HalvedNumbers } from './coco-mini-photos.ts';
+import { isMain } from './is-main.ts';
 
 /** Of photos, to see what other photos would have said. */
 const draws = 1000;
@@ -67,7 +68,7 @@ async function run(data: string, runs: readonly Trained[], say: (line: string) =
   ];
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const data = process.env['U2SEG_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
   const runs: Trained[] = [];
   for (const folder of process.argv.slice(2)) runs.push(await openRun(folder));

@@ -15,6 +15,7 @@ import { decodeImage, openCocoPanoptic, type Dataset } from '@u2seg/datasets';
 import { decodeTable, proposalsTable, type ProposalRow } from '@u2seg/interchange';
 import { readCurve } from '@u2seg/self-train';
 import { condenseCurve, curveSvg, type NamedCurve } from './loss-curve.ts';
+import { isMain } from './is-main.ts';
 import { pictureSheet, type DrawnSegment, type SheetRow } from './picture-sheet.ts';
 
 /** COCO's numbers of licences that let a photo be shown changed and with credit: BY, BY-SA, no known restrictions. */
@@ -161,7 +162,7 @@ function creditsPage(chosen: CreditJson['images'], { licenses }: CreditJson): st
   ].join('\n');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const [run, panoptic, out = fileURLToPath(new URL('../coco-mini', import.meta.url))] = process.argv.slice(2);
   if (run === undefined || panoptic === undefined) throw new Error('wanted: record-run.js <run> <panoptic.json> [out]');
   await recordRun(resolve(run), resolve(panoptic), resolve(out));

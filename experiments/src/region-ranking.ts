@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { rleIou, writeFileAtomic, type MaskProposal } from '@u2seg/core';
 import { defaultObjectScore, proposeObjects, type ObjectEvidence, type ProposeObjectsOptions } from '@u2seg/maskcut';
 import { cutPhotos, HalvedScores, type HalvedNumbers } from './coco-mini-photos.ts';
+import { isMain } from './is-main.ts';
 
 /** The default score of a region that is said to be perfect in some respects. */
 const blindTo = (perfect: Partial<ObjectEvidence>): ProposeObjectsOptions => ({
@@ -61,7 +62,7 @@ async function run(data: string, say: (line: string) => void): Promise<Row[]> {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const data = process.env['U2SEG_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
   const rows = await run(data, (line) => process.stdout.write(`${line}\n`));
   const summary = {

@@ -27,6 +27,7 @@ import {
   type TrainingSet,
 } from '@u2seg/self-train';
 import { agnosticScores, type AgnosticScores } from './agnostic-scores.ts';
+import { isMain } from './is-main.ts';
 import { labelledScene } from './it-learns.ts';
 import { withRun, type StudyRecord, type StudyRow, type StudyRun } from './self-training-record.ts';
 import { proposedLabels, spoilLabels, type LabelNoise, type ProposalSource } from './self-training-labels.ts';
@@ -208,7 +209,7 @@ export async function recordRun(name: string, { study, run }: SelfTrainingRun): 
   await writeFileAtomic(file, `${JSON.stringify(records, null, 2)}\n`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const [kind, ...seeds] = process.argv.slice(2);
   for (const [name, config] of Object.entries(selfTraining)) {
     if (kind !== undefined && kind !== name) continue;
