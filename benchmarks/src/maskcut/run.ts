@@ -14,14 +14,13 @@ import { OnnxGraphBuilder } from '@u2seg/interchange';
 import {
   affinityBits,
   affinityFromUpperPanels,
-  cutlerCrfKernels,
   DenseCrf,
   proposeMasks,
   secondEigenvector,
-  stegoCrfKernels,
   unitRows,
   type AffinityGraph,
 } from '@u2seg/maskcut';
+import { cutlerCrfKernels, stegoCrfKernels } from '@u2seg/maskcut/internal';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -11,7 +11,8 @@ import { createInterface } from 'node:readline';
 import { deriveSeed, SeededRng } from '@u2seg/core';
 import { loadTfBackend, PanopticCascadeModel, stateDict, u2segConfig, type Precision } from '@u2seg/heads';
 import { writeSafetensors, type NamedTensor } from '@u2seg/interchange';
-import { modelParameters, sgd } from '@u2seg/self-train';
+import { sgd } from '@u2seg/self-train';
+import { modelParameters } from '@u2seg/self-train/internal';
 import { sceneSize, trainingScene } from './training-scene.ts';
 
 const [numClasses, precision, folder] = [Number(process.argv[2]), process.argv[3] as Precision, process.argv[4]!];

@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SeededRng, type PatchFeatures } from '@u2seg/core';
 import { Adam, correspondenceDefaults, loadTfBackend, type TfBackendName } from '@u2seg/heads';
-import { StegoModel, stegoStep } from '@u2seg/self-train';
+import { StegoModel } from '@u2seg/self-train';
+import { stegoStep } from '@u2seg/self-train/internal';
 
 const { values } = parseArgs({
   options: {

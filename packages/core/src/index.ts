@@ -1,10 +1,7 @@
 export { writeFileAtomic } from './atomic-file.ts';
 export {
-  bboxAt,
-  cocoCategories,
   cocoImages,
   cocoInstance,
-  cocoInstanceShape,
   type CocoCategoryRecord,
   type CocoImageRecord,
   type CocoInstanceRecord,
@@ -12,44 +9,18 @@ export {
   type CocoRecord,
 } from './coco-records.ts';
 export { datasetRules, scoringRules, type CocoRules } from './coco-rules.ts';
-export { cocoMask, cocoSegmentation, decodingText, type CocoSegmentation } from './coco-segmentation.ts';
+export type { CocoSegmentation } from './coco-segmentation.ts';
 export { compiledModuleUrl } from './compiled-module.ts';
-export {
-  assertInRange,
-  assertInteger,
-  assertLength,
-  errorCodes,
-  isErrorCode,
-  U2SegError,
-  type ErrorCode,
-} from './errors.ts';
+export { assertInRange, assertInteger, assertLength, U2SegError, type ErrorCode } from './errors.ts';
 export { explainIoError, ioError } from './io-error.ts';
 export { assertImage, type BinaryMask, type RgbImage } from './image.ts';
-export {
-  arrayAt,
-  badRecord,
-  entryAt,
-  finiteAt,
-  integerAt,
-  isJsonObject,
-  notJson,
-  objectAt,
-  parseJson,
-  textAt,
-  type JsonObject,
-} from './json-record.ts';
+export type { JsonObject } from './json-record.ts';
 export { mapOrdered } from './map-ordered.ts';
-export {
-  panopticRecord,
-  panopticSegments,
-  type PanopticRecord,
-  type PanopticSegmentRecord,
-} from './panoptic-records.ts';
+export { panopticRecord, type PanopticRecord, type PanopticSegmentRecord } from './panoptic-records.ts';
 export { assertPatchFeatures, type Backbone, type BackboneInfo, type PatchFeatures } from './patch-features.ts';
 export type { OnProgress, ProgressEvent } from './progress.ts';
 export { deriveSeed, permutation, sampleWithoutReplacement, SeededRng, seededRng, type Rng } from './rng.ts';
 export {
-  bilinearTaps,
   resampleBilinear,
   resampleDefaults,
   resampleNearest,
@@ -61,7 +32,7 @@ export {
 } from './resample.ts';
 export { bboxIouMatrix, rleIntersection, rleIou, rleIouMatrix, rleMerge } from './rle-algebra.ts';
 export { rleFromBbox, rleFromPolygon, rleFromPolygons } from './rle-polygon.ts';
-export { decodeRleString, rleFromString, rleToString } from './rle-string.ts';
+export { rleFromString, rleToString } from './rle-string.ts';
 export { assertRle, decodeMask, encodeMask, rleArea, rleBbox, type BboxXywh, type Rle } from './rle.ts';
 export type { MaskProposal, Segment } from './segments.ts';
 export { serveWorker } from './serve-worker.ts';

@@ -1,18 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import {
-  cocoCategories,
   cocoImages,
   cocoInstance,
-  cocoInstanceShape,
-  cocoMask,
-  cocoSegmentation,
   datasetRules,
   panopticRecord,
-  panopticSegments,
   rleArea,
   scoringRules,
   type CocoRules,
 } from '../src/index.ts';
+import { cocoCategories, cocoInstanceShape, cocoMask, cocoSegmentation, panopticSegments } from '../src/internal.ts';
 
 const images = new Map([[5, 'image five']]);
 const categories = new Map([[1, 'cat']]);

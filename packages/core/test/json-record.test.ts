@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { U2SegError } from '../src/index.ts';
 import {
   arrayAt,
   badRecord,
@@ -9,8 +10,7 @@ import {
   objectAt,
   parseJson,
   textAt,
-  U2SegError,
-} from '../src/index.ts';
+} from '../src/internal.ts';
 
 const where = 'a.json: images[3] (id 7)';
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { errorCodes, isErrorCode, U2SegError, WorkerPool } from '../src/index.ts';
+import { U2SegError, WorkerPool } from '../src/index.ts';
+import { errorCodes, isErrorCode } from '../src/internal.ts';
 
 /** A package whose worker answers as `answer`, an expression over the payload, says. */
 async function workerUrl(answer: string, ...folders: readonly string[]): Promise<URL> {

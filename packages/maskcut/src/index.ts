@@ -2,7 +2,6 @@ export {
   affinityBits,
   affinityFromEdges,
   affinityFromUpperPanels,
-  cosineSimilarities,
   edgeCounts,
   hasEdge,
   paintOut,
@@ -11,16 +10,8 @@ export {
   type AffinityOptions,
   type GramMatmul,
 } from './cut/affinity-graph.ts';
-export { bipartition, type Bipartition } from './cut/bipartition.ts';
-export {
-  crfIterations,
-  cutlerCrfKernels,
-  stegoCrfKernels,
-  type BilateralKernel,
-  type CrfKernel,
-  type CrfNormalization,
-  type GaussianKernel,
-} from './crf/crf-settings.ts';
+export type { Bipartition } from './cut/bipartition.ts';
+export type { BilateralKernel, CrfKernel, CrfNormalization, GaussianKernel } from './crf/crf-settings.ts';
 export {
   DenseCrf,
   denseCrfDefaults,
@@ -30,7 +21,6 @@ export {
   type DenseCrfOptions,
 } from './crf/dense-crf.ts';
 export type { CrfThreads } from './crf/crf-kernels.ts';
-export { areaOf, componentAt, fillHoles, maskIou, resizeNearest } from './grid-mask.ts';
 export {
   maskCut,
   maskCutDefaults,
@@ -55,7 +45,7 @@ export {
   type ObjectProposal,
   type ProposeObjectsOptions,
 } from './objects/propose-objects.ts';
-export { type MergeWeights } from './objects/region-tree.ts';
+export type { MergeWeights } from './objects/region-tree.ts';
 export {
   finishProposals,
   proposeMasks,
@@ -79,4 +69,3 @@ export {
   type SecondEigenvector,
 } from './cut/second-eigenvector.ts';
 export { tokenCut, tokenCutDefaults, type TokenCutOptions, type TokenCutResult } from './cut/tokencut.ts';
-export { workingImage } from './working-image.ts';

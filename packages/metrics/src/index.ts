@@ -1,4 +1,3 @@
-export { accumulateMatches } from './coco/coco-accumulate.ts';
 export type { CocoCurves, CurveSelection, CurveShape } from './coco/coco-curves.ts';
 export { CocoAccumulator, evaluateClassAgnostic, evaluateCoco, type CocoReport } from './coco/coco-evaluate.ts';
 export {
@@ -7,7 +6,7 @@ export {
   readCocoResults,
   type CocoResultsOptions,
 } from './coco/coco-json.ts';
-export { matchInstances, type MatchedRows } from './coco/coco-match.ts';
+export type { MatchedRows } from './coco/coco-match.ts';
 export { cocoDefaults, type AreaRange, type CocoParameters, type IouType } from './coco/coco-parameters.ts';
 export { cocoStatNames, type CocoCategoryScore, type CocoStats } from './coco/coco-summary.ts';
 export {
@@ -21,9 +20,8 @@ export {
   type GroundTruthColumns,
   type GroundTruthInstance,
 } from './coco/coco-tables.ts';
-export { maskAt, packMasks, type RunTable } from './coco/run-table.ts';
+export type { RunTable } from './coco/run-table.ts';
 export { assignHungarian, type Assignment } from './matching/hungarian.ts';
-export { labelBoundary } from './semantic/label-boundary.ts';
 export type { PanopticImage, PanopticSegment } from './panoptic/panoptic-image.ts';
 export { readPanopticJson, type PanopticAnnotation, type PanopticDataset } from './panoptic/panoptic-json.ts';
 export {
@@ -37,7 +35,6 @@ export {
   type PanopticScore,
 } from './panoptic/panoptic-quality.ts';
 export {
-  scoreConfusion,
   semanticDefaults,
   type SemanticClassScore,
   type SemanticOptions,
@@ -57,21 +54,13 @@ export {
   type UniversalPair,
   type UniversalReport,
 } from './matching/universal.ts';
-export { classIndex, panopticCategories, type ClassEntry, type ClassList } from './classes/class-list.ts';
+export { panopticCategories, type ClassEntry, type ClassList } from './classes/class-list.ts';
 export { cityscapes19, cityscapes27 } from './classes/classes-cityscapes.ts';
 export { coco133, coco80, cocoStuff53 } from './classes/classes-coco.ts';
-export { cocoStuff27, cocoStuffFineToCoarse } from './classes/classes-cocostuff27.ts';
-export {
-  u2seg95,
-  u2segPanopticIds,
-  u2segSemantic16,
-  u2segStuffId,
-  u2segStuffNames,
-  u2segStuffTable,
-} from './classes/classes-u2seg.ts';
+export { cocoStuff27 } from './classes/classes-cocostuff27.ts';
+export { u2seg95, u2segSemantic16 } from './classes/classes-u2seg.ts';
 export { classAgnostic, uvo81, voc20 } from './classes/classes-voc-uvo.ts';
 export {
-  describeMapping,
   readClusterMapping,
   writeClusterMapping,
   type ClusterMapping,
@@ -109,7 +98,6 @@ export {
   type ClusteredSemanticResult,
   type SemanticImageScore,
 } from './matching/clustered-semantics.ts';
-export { DataHash, imageDigest } from './data-hash.ts';
 export { remapLabels, remapTable, sequentialRemapTable } from './semantic/label-remap.ts';
 export {
   UnsupervisedSemantics,
@@ -123,7 +111,7 @@ export {
   type ErrorBreakdown,
   type ErrorShare,
 } from './coco/error-breakdown.ts';
-export { errorKinds, type DetectionError, type ErrorKind } from './coco/error-kinds.ts';
+export type { DetectionError, ErrorKind } from './coco/error-kinds.ts';
 export { rankImages, type ImageOutcome } from './coco/image-outcomes.ts';
 export {
   matchOutcomes,

@@ -1,7 +1,6 @@
 export {
   augment,
   augmentDefaults,
-  shortestEdgeSize,
   type AugmentOptions,
   type ImageResizer,
   type LargeScaleJitter,
@@ -15,12 +14,11 @@ export {
   type TrainContoursOptions,
   type TrainContoursResult,
 } from './contours/train-contours.ts';
-export { copyPasteRandom, type CopyPasteRandom } from './copy-paste/copy-paste-random.ts';
+export type { CopyPasteRandom } from './copy-paste/copy-paste-random.ts';
 export { copyPaste, copyPasteDefaults, type CopyPasteOptions } from './copy-paste/copy-paste.ts';
 export {
   mergeDefaults,
   mergePanoptic,
-  semanticIgnore,
   type MergeOptions,
   type PaintOrder,
   type PanopticLabel,
@@ -34,53 +32,41 @@ export {
   type SegmentInfoOptions,
 } from './merge/panoptic-annotation.ts';
 export { adamW, adamWDefaults, type AdamWOptions } from './optimizer/adamw.ts';
-export { clipGradient } from './optimizer/clip-gradient.ts';
 export { ema, type Ema } from './optimizer/ema.ts';
-export { assertLrSchedule, learningRate, lrScheduleDefaults, type LrSchedule } from './optimizer/lr-schedule.ts';
+export { learningRate, lrScheduleDefaults, type LrSchedule } from './optimizer/lr-schedule.ts';
 export {
   parameterRuleDefaults,
-  parameterSettings,
   type ModelBuffer,
   type ModelParameter,
   type ParameterRules,
   type ParameterSettings,
 } from './optimizer/model-parameters.ts';
-export { createOptimizer, type OptimizerChoice } from './optimizer/create-optimizer.ts';
+export type { OptimizerChoice } from './optimizer/create-optimizer.ts';
 export type { Gradients, Optimizer, OptimizerOptions } from './optimizer/optimizer.ts';
 export { preciseBatchNorm } from './optimizer/precise-bn.ts';
 export { sgd, sgdDefaults, type SgdOptions } from './optimizer/sgd.ts';
 export type { StepGradients } from './optimizer/step-gradients.ts';
-export { crc32c, maskedCrc32c } from './tensorboard/crc32c.ts';
 export { openEventWriter, type EventWriter } from './tensorboard/event-writer.ts';
-export { encodeTfRecord } from './tensorboard/tf-record.ts';
-export { accumulateGradients } from './train/accumulate-gradients.ts';
-export { listCheckpoints, readCheckpoint, writeCheckpoint, type TrainerState } from './train/checkpoint.ts';
-export { appendCurve, readCurve, truncateCurve, type CurvePoint } from './train/curve-file.ts';
-export { DataOrder } from './data/data-order.ts';
-export { modelBuffers, modelParameters } from './train/model-tensors.ts';
+export { readCheckpoint, type TrainerState } from './train/checkpoint.ts';
+export { readCurve, type CurvePoint } from './train/curve-file.ts';
 export { trainPanoptic, trainPanopticDefaults, type TrainResult } from './train/train-panoptic.ts';
 export type { TrainPanopticOptions, TrainRecipe } from './train/train-recipe.ts';
 export { annotatedExample, type AnnotatedClasses, type AnnotatedRegion } from './data/annotated-example.ts';
-export { singleProcess, type GradientReducer } from './distributed/gradient-reducer.ts';
+export type { GradientReducer } from './distributed/gradient-reducer.ts';
 export { mpiDefaults, openMpi, type MpiOptions } from './distributed/mpi-reducer.ts';
-export { trainSample } from './train/train-sample.ts';
 export type { TrainingExample, TrainingSet } from './data/training-set.ts';
 export {
-  fiveCropBoxes,
   fiveCropDefaults,
   fiveCropFeatures,
   fiveCropPhotos,
-  globalDescriptors,
   loadStegoModel,
   nearestNeighbors,
   saveStegoModel,
   segmentLinear,
   segmentStego,
   segmentStegoDefaults,
-  stegoCorrespondence,
   StegoModel,
   stegoPresets,
-  stegoStep,
   trainLinearProbe,
   trainStego,
   trainStegoDefaults,
@@ -108,23 +94,21 @@ export {
 export {
   predictDefaults,
   predictPanoptic,
-  segmentsOf,
   type PanopticPrediction,
   type PredictOptions,
   type Predictor,
 } from './prediction/predict-panoptic.ts';
 export { cups, cupsSelfTraining } from './presets/cups.ts';
-export { fineTunePercentages, fineTunePreset } from './presets/fine-tune.ts';
+export { fineTunePreset } from './presets/fine-tune.ts';
 export { cutlerMaskRcnn, cutlerRound1, cutlerRound2, cutlerStage1 } from './presets/cutler.ts';
 export type { TrainPreset } from './presets/preset.ts';
 export { trainPreset, trainPresets } from './presets/presets.ts';
 export { tiny, tinyAgnostic, tinyRecipe } from './presets/tiny.ts';
-export { u2seg300, u2seg300Paper, u2seg800, u2seg800Paper } from './presets/u2seg.ts';
+export { u2seg300, u2seg800 } from './presets/u2seg.ts';
 export { nextLabelDefaults, nextLabels, type NextLabelOptions } from './rounds/next-labels.ts';
 export { predictViews, type ConfiguredPredictor, viewDefaults, type ViewOptions } from './prediction/predict-views.ts';
-export { joinInstances, voteSemantic, type ViewInstances } from './prediction/vote-views.ts';
+export type { ViewInstances } from './prediction/vote-views.ts';
 export {
-  roundScores,
   selfTrain,
   type LabelStore,
   type RoundResult,

@@ -1,7 +1,8 @@
 // Trains a network in a process of its own, so that a test can kill it, or under mpirun: node train-in-child.mjs JOB.json
 import { readFileSync } from 'node:fs';
 import { loadTfBackend, PanopticCascadeModel } from '@u2seg/heads';
-import { openMpi, singleProcess, trainPanoptic } from '@u2seg/self-train';
+import { openMpi, trainPanoptic } from '@u2seg/self-train';
+import { singleProcess } from '@u2seg/self-train/internal';
 
 const { config, recipe, examples, folder, mpi, poisonedRank } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'base64'));

@@ -1,6 +1,7 @@
 /** The parts all COCO JSON files share: images and categories. */
 import { join } from 'node:path';
-import { cocoCategories, cocoImages, datasetRules, textAt, U2SegError, type JsonObject } from '@u2seg/core';
+import { cocoImages, datasetRules, U2SegError, type JsonObject } from '@u2seg/core';
+import { cocoCategories, textAt } from '@u2seg/core/internal';
 import { quoteName } from '../read-source.ts';
 import type { DatasetCategory, DatasetImage } from './dataset.ts';
 

@@ -1,13 +1,6 @@
 /** COCO instances JSON, and every data set that is distributed in that form. */
-import {
-  arrayAt,
-  cocoInstance,
-  cocoInstanceShape,
-  cocoMask,
-  datasetRules,
-  U2SegError,
-  type CocoInstanceRecord,
-} from '@u2seg/core';
+import { cocoInstance, datasetRules, U2SegError, type CocoInstanceRecord } from '@u2seg/core';
+import { arrayAt, cocoInstanceShape, cocoMask } from '@u2seg/core/internal';
 import { cocoImagePath, type CocoImage, type ImagePathRule, readCocoIndex } from './coco-index.ts';
 import type { AnnotatedSegment, Dataset, DatasetCategory } from './dataset.ts';
 import { readJsonObject } from './json-file.ts';

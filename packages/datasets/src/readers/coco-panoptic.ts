@@ -1,15 +1,7 @@
 /** COCO panoptic: a JSON of segments and a PNG of their ids for each image. */
 import { join } from 'node:path';
-import {
-  arrayAt,
-  badRecord,
-  datasetRules,
-  panopticRecord,
-  panopticSegments,
-  type PanopticRecord,
-  type Rle,
-  U2SegError,
-} from '@u2seg/core';
+import { datasetRules, panopticRecord, type PanopticRecord, type Rle, U2SegError } from '@u2seg/core';
+import { arrayAt, badRecord, panopticSegments } from '@u2seg/core/internal';
 import { type PanopticMap, readPanopticPng } from '../label-png.ts';
 import { quoteName } from '../read-source.ts';
 import { cocoImagePath, readCocoIndex } from './coco-index.ts';

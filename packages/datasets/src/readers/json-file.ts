@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { objectAt, parseJson, U2SegError, type JsonObject } from '@u2seg/core';
+import { U2SegError, type JsonObject } from '@u2seg/core';
+import { objectAt, parseJson } from '@u2seg/core/internal';
 import { fileError, quoteName } from '../read-source.ts';
 
 /** Node's longest string; larger JSON must be split first. */

@@ -5,7 +5,6 @@ import {
   Adam,
   ClusterProbe,
   correspondenceLoss,
-  correspondencePairs,
   keyFeatures,
   LinearProbe,
   patchTokens,
@@ -13,8 +12,8 @@ import {
   type CorrespondenceBatch,
   type CorrespondenceOptions,
   loadTfBackend,
-  resizeBilinear,
 } from '@u2seg/heads';
+import { correspondencePairs, resizeBilinear } from '@u2seg/heads/internal';
 import { availableBackends } from '../backends.ts';
 
 interface ReferenceConfig {

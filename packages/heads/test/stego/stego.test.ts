@@ -10,11 +10,10 @@ import {
   drawPartners,
   drawSampleCoordinates,
   LinearProbe,
-  normalizeChannels,
-  samplingMatrix,
   StegoHead,
   loadTfBackend,
 } from '@u2seg/heads';
+import { normalizeChannels, samplingMatrix } from '@u2seg/heads/internal';
 
 beforeAll(async () => {
   await loadTfBackend('cpu');

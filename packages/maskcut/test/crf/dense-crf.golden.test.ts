@@ -1,4 +1,5 @@
-import { DenseCrf, cutlerCrfKernels, stegoCrfKernels, type CrfKernel, type CrfNormalization } from '@u2seg/maskcut';
+import { DenseCrf, type CrfKernel, type CrfNormalization } from '@u2seg/maskcut';
+import { cutlerCrfKernels, stegoCrfKernels } from '@u2seg/maskcut/internal';
 import type { RgbImage } from '@u2seg/core';
 import { golden, readPng, type GoldenTensor } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';

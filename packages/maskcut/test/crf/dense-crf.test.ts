@@ -1,4 +1,5 @@
-import { cutlerCrfKernels, DenseCrf, stegoCrfKernels } from '@u2seg/maskcut';
+import { DenseCrf } from '@u2seg/maskcut';
+import { cutlerCrfKernels, stegoCrfKernels } from '@u2seg/maskcut/internal';
 import { seededRng, type RgbImage } from '@u2seg/core';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';

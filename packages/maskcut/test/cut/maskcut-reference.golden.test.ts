@@ -1,4 +1,5 @@
-import { areaOf, maskIou, resizeNearest, maskCutReference, referenceAnnotations, tokenCut } from '@u2seg/maskcut';
+import { maskCutReference, referenceAnnotations, tokenCut } from '@u2seg/maskcut';
+import { areaOf, maskIou, resizeNearest } from '@u2seg/maskcut/internal';
 import { golden, readPng } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
 import { baseName, decode, featuresOf, goldenCases, type GoldenRle, type MaskCutCase } from './golden-case.ts';

@@ -1,21 +1,23 @@
 import {
+  cocoImages,
+  cocoInstance,
+  scoringRules,
+  U2SegError,
+  type CocoCategoryRecord,
+  type JsonObject,
+} from '@u2seg/core';
+import {
   arrayAt,
   badRecord,
   bboxAt,
   cocoCategories,
-  cocoImages,
-  cocoInstance,
   cocoInstanceShape,
   entryAt,
   finiteAt,
   integerAt,
   isJsonObject,
   objectAt,
-  scoringRules,
-  U2SegError,
-  type CocoCategoryRecord,
-  type JsonObject,
-} from '@u2seg/core';
+} from '@u2seg/core/internal';
 import { readJsonList } from '../json/json-list.ts';
 import { addSegmentation } from './coco-segmentation.ts';
 import {

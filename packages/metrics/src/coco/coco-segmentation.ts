@@ -1,4 +1,5 @@
-import { cocoSegmentation, decodingText, rleFromPolygons, scoringRules } from '@u2seg/core';
+import { rleFromPolygons, scoringRules } from '@u2seg/core';
+import { cocoSegmentation, decodingText } from '@u2seg/core/internal';
 import type { RunTableBuilder } from './run-table.ts';
 
 /**

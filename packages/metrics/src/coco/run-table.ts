@@ -1,4 +1,5 @@
-import { decodeRleString, U2SegError, type Rle } from '@u2seg/core';
+import { U2SegError, type Rle } from '@u2seg/core';
+import { decodeRleString } from '@u2seg/core/internal';
 
 /**
  * Many masks, packed: each mask is its runs of ones as [start, end) pairs of column-major pixel positions. Intersections of

@@ -1,4 +1,5 @@
-import { notJson, parseJson, U2SegError } from '@u2seg/core';
+import { U2SegError } from '@u2seg/core';
+import { notJson, parseJson } from '@u2seg/core/internal';
 
 /**
  * A JSON document of one long list, read in pieces: the whole of it never exists as a string or a tree, so that memory follows

@@ -1,4 +1,5 @@
-import { arrayAt, badRecord, finiteAt, integerAt, objectAt, parseJson, U2SegError } from '@u2seg/core';
+import { U2SegError } from '@u2seg/core';
+import { arrayAt, badRecord, finiteAt, integerAt, objectAt, parseJson } from '@u2seg/core/internal';
 import type { ClusterMatch, MatchingProtocol } from './cluster-matching.ts';
 
 /** What a mapping was fitted on. Scoring the same data with it is what the papers do, and the report then says so. */

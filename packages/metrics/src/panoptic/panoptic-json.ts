@@ -1,14 +1,5 @@
-import {
-  arrayAt,
-  cocoCategories,
-  objectAt,
-  panopticRecord,
-  panopticSegments,
-  scoringRules,
-  U2SegError,
-  type JsonObject,
-  type PanopticRecord,
-} from '@u2seg/core';
+import { panopticRecord, scoringRules, U2SegError, type JsonObject, type PanopticRecord } from '@u2seg/core';
+import { arrayAt, cocoCategories, objectAt, panopticSegments } from '@u2seg/core/internal';
 import { categoryOf, readImages } from '../coco/coco-json.ts';
 import { sortedById, type CocoImage } from '../coco/coco-tables.ts';
 import { readJsonList } from '../json/json-list.ts';

@@ -7,7 +7,6 @@ import {
   cocoStatNames,
   evaluateClassAgnostic,
   evaluateCoco,
-  matchInstances,
   readCocoGroundTruth,
   readCocoResults,
   type CocoDetections,
@@ -16,6 +15,7 @@ import {
   type CocoReport,
   type IouType,
 } from '@u2seg/metrics';
+import { matchInstances } from '@u2seg/metrics/internal';
 
 interface Run {
   readonly iouType: IouType;

@@ -1,5 +1,5 @@
 import { encodeMask } from '@u2seg/core';
-import { maskAt, packMasks } from '@u2seg/metrics';
+import { maskAt, packMasks } from '@u2seg/metrics/internal';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 

@@ -3,8 +3,6 @@ import {
   cityscapes27,
   coco133,
   cocoStuff27,
-  cocoStuffFineToCoarse,
-  DataHash,
   InstanceVotes,
   matchClusterGroups,
   matchClusters,
@@ -13,13 +11,13 @@ import {
   SemanticVotes,
   sequentialRemapTable,
   u2seg95,
-  u2segPanopticIds,
   u2segSemantic16,
   UnsupervisedSemantics,
   uvo81,
   voc20,
   type VoteCounts,
 } from '@u2seg/metrics';
+import { cocoStuffFineToCoarse, DataHash, u2segPanopticIds } from '@u2seg/metrics/internal';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

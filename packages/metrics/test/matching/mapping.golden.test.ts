@@ -18,11 +18,10 @@ import {
   SemanticVotes,
   sequentialRemapTable,
   u2segSemantic16,
-  u2segStuffId,
-  u2segStuffTable,
   type ClusterMatch,
   type PanopticSegment,
 } from '@u2seg/metrics';
+import { u2segStuffId, u2segStuffTable } from '@u2seg/metrics/internal';
 import { golden, readPanopticIds, readPng } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
 

@@ -1,4 +1,5 @@
-import { labelBoundary, SemanticConfusion, type SemanticReport } from '@u2seg/metrics';
+import { SemanticConfusion, type SemanticReport } from '@u2seg/metrics';
+import { labelBoundary } from '@u2seg/metrics/internal';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

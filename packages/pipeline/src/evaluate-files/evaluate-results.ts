@@ -5,7 +5,6 @@ import {
   cocoDefaults,
   evaluateClassAgnostic,
   evaluateCoco,
-  maskAt,
   readClusteredResults,
   readCocoGroundTruth,
   readCocoResults,
@@ -13,6 +12,7 @@ import {
   type CocoGroundTruth,
   type CocoReport,
 } from '@u2seg/metrics';
+import { maskAt } from '@u2seg/metrics/internal';
 import { classAwareTable, cocoTable } from '../evaluate/metric-tables.ts';
 import { instanceClassTable, instanceDetails } from './detail-tables.ts';
 import { bytesOf, matchingsOf, type Evaluation, type EvaluationOptions } from './evaluation.ts';

@@ -4,10 +4,10 @@ import {
   cocoStuff27,
   panopticCategories,
   u2seg95,
-  u2segPanopticIds,
   u2segSemantic16,
   type PanopticCategory,
 } from '@u2seg/metrics';
+import { u2segPanopticIds } from '@u2seg/metrics/internal';
 import type { PipelineConfig } from '../config/config.ts';
 
 /** Classes of a semantic evaluation. */

@@ -5,13 +5,13 @@ import { deriveSeed, U2SegError, writeFileAtomic } from '@u2seg/core';
 import { drawLabelled, labelSplitSeed, selectImages } from '@u2seg/datasets';
 import { loadTfBackend, PanopticCascadeModel, tinyConfig, type DetectorConfig } from '@u2seg/heads';
 import {
-  fineTunePercentages,
   fineTunePreset,
   tinyRecipe,
   trainPanoptic,
   type AnnotatedClasses,
   type TrainPanopticOptions,
 } from '@u2seg/self-train';
+import { fineTunePercentages } from '@u2seg/self-train/internal';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashFile } from '../run/hash.ts';
 import { findInitialWeights, initializeFrom } from '../networks/initial-weights.ts';

@@ -3,18 +3,17 @@ import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { U2SegError, writeFileAtomic } from '@u2seg/core';
 import {
-  describeReport,
   loadStateDict,
   loadTfBackend,
   PanopticCascadeModel,
   parseDetectron2Config,
-  parseDetectron2TestSize,
   renameCheckpoint,
   stateDict,
   type CheckpointTensor,
   type DetectorConfig,
   type NormKind,
 } from '@u2seg/heads';
+import { describeReport, parseDetectron2TestSize } from '@u2seg/heads/internal';
 import { readSafetensors, writeTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
 import { trainPreset, type TrainPreset } from '@u2seg/self-train';
 import { hashFile } from '../run/hash.ts';

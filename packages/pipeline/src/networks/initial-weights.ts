@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { U2SegError } from '@u2seg/core';
 import { fetchWeights, findOfficialWeights, officialWeights } from '@u2seg/backbone';
-import { describeReport, loadStateDict, renameCheckpoint, type PanopticCascadeModel } from '@u2seg/heads';
+import { loadStateDict, renameCheckpoint, type PanopticCascadeModel } from '@u2seg/heads';
+import { describeReport } from '@u2seg/heads/internal';
 import { readNetworkCheckpoint } from './network-checkpoint.ts';
 import { findModel } from './find-model.ts';
 

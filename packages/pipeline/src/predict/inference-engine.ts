@@ -1,7 +1,8 @@
 /** What runs a trained network: its exported graph in onnxruntime, or the network itself in TensorFlow.js. */
 import { createOnnxSession } from '@u2seg/backbone';
 import { U2SegError } from '@u2seg/core';
-import { assertPrecision, inferWithSession, loadTfBackend, type Precision } from '@u2seg/heads';
+import { inferWithSession, loadTfBackend, type Precision } from '@u2seg/heads';
+import { assertPrecision } from '@u2seg/heads/internal';
 import type { Predictor } from '@u2seg/self-train';
 import type { PipelineConfig } from '../config/config.ts';
 import { exportedGraph } from '../networks/exported-graph.ts';

@@ -16,11 +16,11 @@ import {
   proposeObjects,
   proposeObjectsDefaults,
   referenceAnnotations,
-  resizeNearest,
   tokenCut,
   type ContourMap,
   type ProposeMasksOptions,
 } from '@u2seg/maskcut';
+import { resizeNearest } from '@u2seg/maskcut/internal';
 import type { PipelineConfig } from '../config/config.ts';
 import { loadComponent } from '../run/component.ts';
 

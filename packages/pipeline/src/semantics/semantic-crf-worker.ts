@@ -1,5 +1,6 @@
 import { serveWorker, type RgbImage } from '@u2seg/core';
-import { DenseCrf, stegoCrfKernels } from '@u2seg/maskcut';
+import { DenseCrf } from '@u2seg/maskcut';
+import { stegoCrfKernels } from '@u2seg/maskcut/internal';
 
 /** One photo's label map to sharpen: [K, H, W] log-probabilities. */
 export interface SemanticCrfJob {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { sumOfSquares } from '@u2seg/heads';
+import { sumOfSquares } from '@u2seg/heads/internal';
 
 /** Keeps the division finite for a gradient of zeros; torch's `clip_grad_norm_`. */
 const clipEpsilon = 1e-6;

@@ -1,6 +1,7 @@
 /** A photo's code on the patch grid, and the grid's values at the pixels. */
 import * as tf from '@tensorflow/tfjs-core';
-import { bilinearTaps, U2SegError, type PatchFeatures } from '@u2seg/core';
+import { U2SegError, type PatchFeatures } from '@u2seg/core';
+import { bilinearTaps } from '@u2seg/core/internal';
 import type { StegoModel } from './stego-model.ts';
 
 /** [gridH * gridW, C]; the mean with the code of the mirrored photo where that is given. */

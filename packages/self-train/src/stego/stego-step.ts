@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { deriveSeed, seededRng, type PatchFeatures } from '@u2seg/core';
 import {
   correspondenceLoss,
-  detach,
   drawPartners,
   drawSampleCoordinates,
   drawStegoDropout,
@@ -10,6 +9,7 @@ import {
   type CorrespondenceOptions,
   type GridSize,
 } from '@u2seg/heads';
+import { detach } from '@u2seg/heads/internal';
 import type { StegoLabels } from './feature-source.ts';
 import type { StegoModel } from './stego-model.ts';
 

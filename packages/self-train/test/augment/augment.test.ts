@@ -2,7 +2,8 @@ import { decodeMask, deriveSeed, encodeMask, rleArea, rleBbox, SeededRng, type R
 import { resizePillow } from '@u2seg/datasets';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { augment, shortestEdgeSize, type TrainingExample } from '@u2seg/self-train';
+import { augment, type TrainingExample } from '@u2seg/self-train';
+import { shortestEdgeSize } from '@u2seg/self-train/internal';
 
 const resize = (image: RgbImage, height: number, width: number): RgbImage =>
   resizePillow(image, height, width, 'bilinear');

@@ -1,7 +1,8 @@
 import { decodeMask, encodeMask, rleArea, rleBbox, SeededRng, type Segment } from '@u2seg/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { copyPaste, copyPasteRandom, type TrainingExample } from '@u2seg/self-train';
+import { copyPaste, type TrainingExample } from '@u2seg/self-train';
+import { copyPasteRandom } from '@u2seg/self-train/internal';
 
 function example(
   size: number,

@@ -1,6 +1,7 @@
 import { encodeMask } from '@u2seg/core';
 import { expect, it } from 'vitest';
-import { annotatedExample, fineTunePercentages, fineTunePreset, type AnnotatedRegion } from '@u2seg/self-train';
+import { annotatedExample, fineTunePreset, type AnnotatedRegion } from '@u2seg/self-train';
+import { fineTunePercentages } from '@u2seg/self-train/internal';
 
 const image = { data: new Uint8Array(18), height: 1, width: 6 };
 

@@ -8,13 +8,8 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadTfBackend, PanopticCascadeModel, type TfBackend } from '@u2seg/heads';
 import { readSafetensors } from '@u2seg/interchange';
-import {
-  listCheckpoints,
-  openMpi,
-  trainPanoptic,
-  type GradientReducer,
-  type TrainPanopticOptions,
-} from '@u2seg/self-train';
+import { openMpi, trainPanoptic, type GradientReducer, type TrainPanopticOptions } from '@u2seg/self-train';
+import { listCheckpoints } from '@u2seg/self-train/internal';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { assertAlike, reduceStep, SharedStatistics } from '../../src/distributed/reduce-step.ts';
 import { writeJob } from '../job-file.ts';

@@ -1,6 +1,7 @@
 import { golden } from '@u2seg/testing';
 import { describe, expect, it } from 'vitest';
-import { assertLrSchedule, learningRate } from '@u2seg/self-train';
+import { learningRate } from '@u2seg/self-train';
+import { assertLrSchedule } from '@u2seg/self-train/internal';
 
 const folder = golden('model-training');
 

@@ -2,15 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  adamW,
-  clipGradient,
-  ema,
-  parameterSettings,
-  preciseBatchNorm,
-  sgd,
-  type ModelParameter,
-} from '@u2seg/self-train';
+import { adamW, ema, preciseBatchNorm, sgd, type ModelParameter } from '@u2seg/self-train';
+import { clipGradient, parameterSettings } from '@u2seg/self-train/internal';
 
 beforeAll(async () => {
   await loadTfBackend('cpu');

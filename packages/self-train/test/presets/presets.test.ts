@@ -1,5 +1,6 @@
-import { parameterSpecs } from '@u2seg/heads';
-import { assertLrSchedule, trainPreset, trainPresets } from '@u2seg/self-train';
+import { parameterSpecs } from '@u2seg/heads/internal';
+import { trainPreset, trainPresets } from '@u2seg/self-train';
+import { assertLrSchedule } from '@u2seg/self-train/internal';
 import { expect, it } from 'vitest';
 
 it.each([...trainPresets.values()])('$name has a network, a sound schedule and sources', (preset) => {

@@ -1,15 +1,14 @@
 import { encodeMask, rleArea, rleBbox, type Segment } from '@u2seg/core';
 import { loadTfBackend, PanopticCascadeModel } from '@u2seg/heads';
 import {
-  joinInstances,
   nextLabels,
   predictPanoptic,
   predictViews,
   selfTrain,
-  voteSemantic,
   type PanopticPrediction,
   type TrainingExample,
 } from '@u2seg/self-train';
+import { joinInstances, voteSemantic } from '@u2seg/self-train/internal';
 import { resizePillow } from '@u2seg/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { inMemory, smallestConfig, smallestScenes } from '../synthetic-examples.ts';

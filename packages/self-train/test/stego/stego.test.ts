@@ -2,14 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { seededRng, type PatchFeatures, type RgbImage } from '@u2seg/core';
 import { loadTfBackend } from '@u2seg/heads';
 import {
-  fiveCropBoxes,
   fiveCropFeatures,
   fiveCropPhotos,
   loadStegoModel,
   nearestNeighbors,
   saveStegoModel,
   segmentStego,
-  stegoCorrespondence,
   StegoModel,
   stegoPresets,
   trainStego,
@@ -17,6 +15,7 @@ import {
   type StegoFeatureSource,
   type TrainStegoOptions,
 } from '@u2seg/self-train';
+import { fiveCropBoxes, stegoCorrespondence } from '@u2seg/self-train/internal';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 const dim = 6;

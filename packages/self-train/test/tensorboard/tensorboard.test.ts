@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { crc32c, encodeTfRecord, maskedCrc32c, openEventWriter } from '@u2seg/self-train';
+import { openEventWriter } from '@u2seg/self-train';
+import { crc32c, encodeTfRecord, maskedCrc32c } from '@u2seg/self-train/internal';
 
 it('computes CRC-32C as RFC 3720 does', () => {
   expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283);

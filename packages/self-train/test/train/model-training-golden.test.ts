@@ -14,7 +14,8 @@ import {
 import { golden } from '@u2seg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assignHostValues } from '../../src/optimizer/host-parameters.ts';
-import { learningRate, modelParameters, sgd, trainSample, type TrainingExample } from '@u2seg/self-train';
+import { learningRate, sgd, type TrainingExample } from '@u2seg/self-train';
+import { modelParameters, trainSample } from '@u2seg/self-train/internal';
 
 interface GoldenStep {
   readonly iter: number;

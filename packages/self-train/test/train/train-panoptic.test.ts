@@ -5,14 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng } from '@u2seg/core';
 import { loadTfBackend, PanopticCascadeModel, stateDict, type TfBackend } from '@u2seg/heads';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  DataOrder,
-  readCurve,
-  trainPanoptic,
-  trainSample,
-  type TrainPanopticOptions,
-  type TrainResult,
-} from '@u2seg/self-train';
+import { readCurve, trainPanoptic, type TrainPanopticOptions, type TrainResult } from '@u2seg/self-train';
+import { DataOrder, trainSample } from '@u2seg/self-train/internal';
 import { accumulateGradients } from '../../src/train/accumulate-gradients.ts';
 import { inMemory, smallestConfig, smallestRecipe, smallestScenes } from '../synthetic-examples.ts';
 

@@ -1,0 +1,23 @@
+/** What our other packages and the tests take beyond what is promised to others; it may change in any release. */
+export { shortestEdgeSize } from './augment/augment.ts';
+export { copyPasteRandom } from './copy-paste/copy-paste-random.ts';
+export { semanticIgnore } from './merge/merge-panoptic.ts';
+export { clipGradient } from './optimizer/clip-gradient.ts';
+export { assertLrSchedule } from './optimizer/lr-schedule.ts';
+export { parameterSettings } from './optimizer/model-parameters.ts';
+export { createOptimizer } from './optimizer/create-optimizer.ts';
+export { crc32c, maskedCrc32c } from './tensorboard/crc32c.ts';
+export { encodeTfRecord } from './tensorboard/tf-record.ts';
+export { accumulateGradients } from './train/accumulate-gradients.ts';
+export { listCheckpoints, writeCheckpoint } from './train/checkpoint.ts';
+export { appendCurve, truncateCurve } from './train/curve-file.ts';
+export { DataOrder } from './data/data-order.ts';
+export { modelBuffers, modelParameters } from './train/model-tensors.ts';
+export { singleProcess } from './distributed/gradient-reducer.ts';
+export { trainSample } from './train/train-sample.ts';
+export { fiveCropBoxes, globalDescriptors, stegoCorrespondence, stegoStep } from './stego/index.ts';
+export { segmentsOf } from './prediction/predict-panoptic.ts';
+export { fineTunePercentages } from './presets/fine-tune.ts';
+export { u2seg300Paper, u2seg800Paper } from './presets/u2seg.ts';
+export { joinInstances, voteSemantic } from './prediction/vote-views.ts';
+export { roundScores } from './rounds/self-train.ts';
