@@ -1,6 +1,9 @@
 /** The smallest run in which every stage has something to do: a few scenes, a few steps, more than one partition. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSyntheticDataset } from '@u2seg/datasets';
+import { expect } from 'vitest';
+import { u2seg } from './run-cli.ts';
 
 const settings = [
   'backbone.size=64',
@@ -35,4 +38,11 @@ export async function smallRun(folder: string): Promise<readonly string[]> {
   });
   const flags = settings.flatMap((setting) => ['--set', setting]);
   return ['fit', imageFolder, '--gt', panopticJson, '--json', '--workers', '1', ...flags];
+}
+
+/** Runs it to its end. @returns its summary.json */
+export async function summaryOf(args: readonly string[], out: string): Promise<string> {
+  const { code, stderr } = await u2seg([...args, '--out', out]);
+  expect(code, stderr).toBe(0);
+  return readFile(join(out, 'summary.json'), 'utf8');
 }
