@@ -21,14 +21,25 @@ export function toSegment(row: MaskRow & { readonly cluster_id: number }): Segme
   return { ...toProposal(row), clusterId: row.cluster_id };
 }
 
-/** [H, W] cluster of each pixel, -1 where no region lies. */
-export function toSemanticMap(rows: readonly SemanticRow[], height: number, width: number): Int32Array {
-  const map = new Int32Array(height * width).fill(-1);
+type PaintedRow = Pick<ProposalRow, 'mask_height' | 'mask_width' | 'mask_rle'>;
+
+/** Gives the pixels of every row's mask its value; later rows lie over earlier ones. @param map - [H, W], which is returned */
+export function paintRows<Row extends PaintedRow, T extends Int32Array | Uint32Array | Uint8Array>(
+  map: T,
+  rows: readonly Row[],
+  valueOf: (row: Row) => number,
+): T {
   for (const row of rows) {
     const { data } = decodeMask(rleFromString(row.mask_height, row.mask_width, row.mask_rle));
-    for (let i = 0; i < map.length; i += 1) if (data[i] !== 0) map[i] = row.cluster_id;
+    const value = valueOf(row);
+    for (let i = 0; i < map.length; i += 1) if (data[i] !== 0) map[i] = value;
   }
   return map;
+}
+
+/** [H, W] cluster of each pixel, -1 where no region lies. */
+export function toSemanticMap(rows: readonly SemanticRow[], height: number, width: number): Int32Array {
+  return paintRows(new Int32Array(height * width).fill(-1), rows, (row) => row.cluster_id);
 }
 
 /** Rows by photo, in the order of their first row. */
@@ -74,10 +85,5 @@ export function maskColumns({
 
 /** [H, W] segment ids; rows of a photo are disjoint. */
 export function paint(rows: readonly SegmentRow[], pixels: number): Uint32Array {
-  const ids = new Uint32Array(pixels);
-  for (const row of rows) {
-    const { data } = decodeMask(rleFromString(row.mask_height, row.mask_width, row.mask_rle));
-    for (let i = 0; i < pixels; i += 1) if (data[i] !== 0) ids[i] = row.segment_id;
-  }
-  return ids;
+  return paintRows(new Uint32Array(pixels), rows, (row) => row.segment_id);
 }

@@ -1,5 +1,5 @@
 /** Pseudo-labels and photos as the trainer takes them. */
-import { decodeMask, rleFromString, SeededRng, type RgbImage, type Segment } from '@u2seg/core';
+import { SeededRng, type RgbImage, type Segment } from '@u2seg/core';
 import { augment, type TrainingExample, type TrainingSet } from '@u2seg/self-train';
 import type { InstanceRow, SegmentRow } from '@u2seg/interchange';
 import type { InstanceTables } from '../cluster/cluster-stage.ts';
@@ -9,7 +9,7 @@ import { decodePhoto } from '../photos/decode-photo.ts';
 import { photosPerPartition } from '../run/partitions.ts';
 import type { PhotoIndex } from '../run/photo-index.ts';
 import type { StageContext } from '../run/stage-context.ts';
-import { byPhoto, toSegment } from '../tables/mask-rows.ts';
+import { byPhoto, paintRows, toSegment } from '../tables/mask-rows.ts';
 import { resizePhoto } from '../photos/resize-photo.ts';
 
 /** What a network learns from. */
@@ -123,13 +123,8 @@ export class LabelledPhotos implements TrainingSet {
 
 /** [H, W]: 0 thing, `1 + cluster` stuff, 255 unknown. */
 function semanticTarget(rows: readonly SegmentRow[], { height, width }: RgbImage): Uint8Array {
-  const target = new Uint8Array(height * width).fill(255);
-  for (const row of rows) {
-    const { data } = decodeMask(rleFromString(row.mask_height, row.mask_width, row.mask_rle));
-    const value = row.is_thing ? 0 : 1 + row.cluster_id;
-    for (let i = 0; i < target.length; i += 1) if (data[i] !== 0) target[i] = value;
-  }
-  return target;
+  const unknown = new Uint8Array(height * width).fill(255);
+  return paintRows(unknown, rows, (row) => (row.is_thing ? 0 : 1 + row.cluster_id));
 }
 
 function exampleBytes({ image, instances, semantic }: TrainingExample): number {
