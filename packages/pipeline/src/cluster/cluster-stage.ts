@@ -1,16 +1,11 @@
 /** Pseudo-classes of the instances. */
-import {
-  clusterInstances,
-  nearestClusters,
-  normalizeRows,
-  type ClusterInstancesOptions,
-  type FixedClusters,
-} from '@u2seg/clustering';
+import { clusterInstances, normalizeRows, type ClusterInstancesOptions, type FixedClusters } from '@u2seg/clustering';
 import { assertInteger, deriveSeed, U2SegError, writeFileAtomic, type OnProgress } from '@u2seg/core';
 import { instancesTable, PartitionedTable, readJsonFile, type InstanceRow, type ProposalRow } from '@u2seg/interchange';
 import { z } from 'zod';
 import { openClusteringEngine } from './cluster-engine.ts';
 import { ClusterMeans, Exemplars } from './cluster-members.ts';
+import { assignedClusters } from './fixed-clusters.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashOf } from '../run/hash.ts';
 import { componentHashes, loadComponent } from '../run/component.ts';
@@ -171,7 +166,7 @@ async function assignToCentroids(
   let at = 0;
   for (let p = 0; p < partitions; p += 1) {
     const descriptors = (await embeddings.read(p)).map(({ embedding }) => embedding);
-    assignments.set(nearestClusters(joined(descriptors, fixed.dim), fixed), at);
+    assignments.set(assignedClusters(`embeddings, partition ${p}`, joined(descriptors, fixed.dim), fixed), at);
     at += descriptors.length;
   }
   return { assignments, k: fixed.k, warnings: [] };

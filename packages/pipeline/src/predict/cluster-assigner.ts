@@ -1,5 +1,6 @@
-import { nearestClusters, type FixedClusters } from '@u2seg/clustering';
+import type { FixedClusters } from '@u2seg/clustering';
 import type { Backbone, RgbImage, Segment } from '@u2seg/core';
+import { assignedClusters } from '../cluster/fixed-clusters.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { maskMeans, cropDescriptors } from '../propose/embed-instances.ts';
 import { openBackbone } from '../propose/open-backbone.ts';
@@ -29,7 +30,7 @@ export class ClusterAssigner {
       this.#config.embedding === 'mask-mean'
         ? maskMeans(await this.#backbone.extract(seen), instances)
         : await cropDescriptors(image, instances, this.#backbone, seen.width);
-    const clusters = nearestClusters(embeddings, this.#clusters);
+    const clusters = assignedClusters('instances of a photo', embeddings, this.#clusters);
     return instances.map((one, i) => ({ ...one, clusterId: clusters[i]! }));
   }
 
