@@ -5,7 +5,7 @@ import { instancesTable, PartitionedTable, readJsonFile, type InstanceRow, type 
 import { z } from 'zod';
 import { openClusteringEngine } from './cluster-engine.ts';
 import { ClusterMeans, Exemplars } from './cluster-members.ts';
-import { assignedClusters } from './fixed-clusters.ts';
+import { assignedClusters } from './assigned-clusters.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashOf } from '../run/hash.ts';
 import { componentHashes, loadComponent } from '../run/component.ts';

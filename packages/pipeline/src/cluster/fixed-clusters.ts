@@ -1,6 +1,5 @@
 /** Clusters that were found already, for instances that come later: those of other photos, or those a network found. */
-import { nearestClusters, type FixedClusters } from '@u2seg/clustering';
-import { U2SegError } from '@u2seg/core';
+import type { FixedClusters } from '@u2seg/clustering';
 import type { InstanceTables } from './cluster-stage.ts';
 import type { PipelineConfig } from '../config/config.ts';
 
@@ -23,23 +22,4 @@ export async function fixedClusters(
     for (let j = 0; j < dim; j += 1) centroids[c * dim + j]! /= Math.max(1, count);
   });
   return { k, dim, centroids, counts, metric, identity: inputsHash };
-}
-
-/**
- * Nearest cluster of every descriptor.
- *
- * @param embeddings - [N, D]
- * @returns [N] in [0, K)
- * @throws U2SegError `bad-format` for a descriptor that is no number, naming its row in `where`
- */
-export function assignedClusters(where: string, embeddings: Float32Array, fixed: FixedClusters): Int32Array {
-  const clusters = nearestClusters(embeddings, fixed);
-  const row = clusters.indexOf(-1);
-  if (row >= 0) {
-    throw new U2SegError(
-      'bad-format',
-      `${where}: descriptor ${row} of ${clusters.length} holds a value that is no number.`,
-    );
-  }
-  return clusters;
 }

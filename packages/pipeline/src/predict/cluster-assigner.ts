@@ -1,6 +1,6 @@
 import type { FixedClusters } from '@u2seg/clustering';
 import type { Backbone, RgbImage, Segment } from '@u2seg/core';
-import { assignedClusters } from '../cluster/fixed-clusters.ts';
+import { assignedClusters } from '../cluster/assigned-clusters.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { maskMeans, cropDescriptors } from '../propose/embed-instances.ts';
 import { openBackbone } from '../propose/open-backbone.ts';

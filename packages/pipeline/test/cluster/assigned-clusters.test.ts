@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { assignedClusters } from '../../src/cluster/fixed-clusters.ts';
+import { assignedClusters } from '../../src/cluster/assigned-clusters.ts';
 
 const fixed = { k: 2, dim: 2, centroids: Float32Array.of(1, 0, 0, 1), counts: [1, 1], metric: 'cosine' as const };
 
