@@ -1,5 +1,6 @@
 export { imagenetNormalization, normalizePixels, type PixelNormalization } from './imagenet-normalization.ts';
 export { createOnnxSession, type OnnxSession, onnxSessionDefaults, type OnnxSessionOptions } from './onnx-session.ts';
+export { type IntegerProduct } from './vit/integer-product.ts';
 export { positionTokens } from './vit/position-embedding.ts';
 export {
   parameterShapes,

@@ -17,6 +17,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { productsSaturate } from '../src/vit/integer-product.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'u2seg-backbone-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -171,11 +172,17 @@ describe('createVitBackbone', () => {
     expect([...joined.subarray(192)]).toEqual(second);
   });
 
-  it.each([8, 24, 64])('stays close to float32 with int8, %i pixels', async (side) => {
+  // `auto` is what the processor gets; u8u8 must be right on every processor.
+  it.each(
+    [8, 24, 64].flatMap((side) => [
+      [side, 'auto'],
+      [side, 'u8u8'],
+    ]) as [number, 'auto' | 'u8u8'][],
+  )('stays close to float32 with int8, %i pixels, product %s', async (side, integerProduct) => {
     const weights = readVit(vitTensors());
     const features = [];
     for (const precision of ['float32', 'int8'] as const) {
-      const backbone = await createVitBackbone(weights, identity, { precision });
+      const backbone = await createVitBackbone(weights, identity, { precision, integerProduct });
       features.push(await backbone.extract(image(side, side)));
       await backbone.dispose();
     }
@@ -183,6 +190,18 @@ describe('createVitBackbone', () => {
     expect(features[1]!.data).toBeAllClose(features[0]!.data, { ofMax: 0.03 });
     expect(features[1]!.cls!).toBeAllClose(features[0]!.cls!, { ofMax: 0.06 });
     expect(features[1]!.cls).not.toEqual(features[0]!.cls);
+  });
+
+  it('gives the same features by either integer product where both are exact', async ({ skip }) => {
+    if (await productsSaturate()) skip('this processor has no exact u8s8 product');
+    const weights = readVit(vitTensors());
+    const keys = [];
+    for (const integerProduct of ['u8s8', 'u8u8'] as const) {
+      const backbone = await createVitBackbone(weights, identity, { precision: 'int8', integerProduct });
+      keys.push((await backbone.extract(image(64, 64))).data);
+      await backbone.dispose();
+    }
+    expect(keys[1]!).toBeAllClose(keys[0]!, { ofMax: 1e-6 });
   });
 
   it('gives float16 outputs on request', async () => {

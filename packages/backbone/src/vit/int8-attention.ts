@@ -1,4 +1,5 @@
 import { microsoftDomain, type OnnxGraphBuilder, type OnnxValue } from '@u2seg/interchange';
+import { unsignedZero, type IntegerProduct } from './integer-product.ts';
 
 /**
  * The logits of all tokens would fill memory (3,601 tokens: 311 MB a block); queries are taken in this many parts. Each part costs
@@ -16,6 +17,7 @@ const int8Code = 3;
  * the product with the values stay float32.
  *
  * @param query - [B, heads, n, width], as key and value
+ * @param product - whether the integers of the keys are stored signed
  * @returns [B, heads, n, width]
  */
 export function int8Attention(
@@ -24,21 +26,24 @@ export function int8Attention(
   key: OnnxValue,
   value: OnnxValue,
   width: number,
+  product: IntegerProduct,
 ): OnnxValue {
   const centered = graph.node('Sub', [key, graph.node('ReduceMean', [key, graph.ints([2])])]);
   const keyScale = scaleOf(graph, centered, [3]);
-  const keys = graph.node('Cast', [rounded(graph, centered, keyScale)], { to: int8Code });
+  const roundedKeys = rounded(graph, centered, keyScale);
+  const keys = product === 'u8u8' ? unsigned(graph, roundedKeys) : graph.node('Cast', [roundedKeys], { to: int8Code });
   const queryScale = scaleOf(graph, query, [2, 3]);
-  const shifted = graph.node('Add', [rounded(graph, query, queryScale), graph.float(128)]);
-  const queries = graph.node('Cast', [shifted], { to: uint8Code });
+  const queries = unsigned(graph, rounded(graph, query, queryScale));
   // One scale a column of the product: that of the key, the head's query scale and 1 / sqrt(width) with it.
   const headScale = graph.node('Mul', [queryScale, graph.float(width ** -0.5)]);
   const columnScale = graph.node('Mul', [graph.node('Transpose', [keyScale], { perm: [0, 1, 3, 2] }), headScale]);
   const turnedKeys = graph.node('Transpose', [keys], { perm: [0, 1, 3, 2] });
 
+  const zero = graph.node('Cast', [graph.int(unsignedZero)], { to: uint8Code });
+  const zeros = product === 'u8u8' ? [zero, zero] : [zero];
   const parts = graph.nodeOutputs('Split', [queries, partSizes(graph, query)], queryParts, { axis: 2 });
   const mixed = parts.map((part) => {
-    const inputs = [part, turnedKeys, graph.float(1), columnScale, zeroPoint(graph)];
+    const inputs = [part, turnedKeys, graph.float(1), columnScale, ...zeros];
     const logits = graph.node('MatMulIntegerToFloat', inputs, {}, microsoftDomain);
     return graph.node('MatMul', [graph.node('Softmax', [logits], { axis: -1 }), value]);
   });
@@ -56,9 +61,9 @@ function rounded(graph: OnnxGraphBuilder, x: OnnxValue, scale: OnnxValue): OnnxV
   return graph.node('Round', [graph.node('Div', [x, scale])]);
 }
 
-/** Queries are unsigned for the runtime's kernels: 128 stands for zero. */
-function zeroPoint(graph: OnnxGraphBuilder): OnnxValue {
-  return graph.node('Cast', [graph.int(128)], { to: uint8Code });
+/** Integers in [-127, 127] as bytes. */
+function unsigned(graph: OnnxGraphBuilder, x: OnnxValue): OnnxValue {
+  return graph.node('Cast', [graph.node('Add', [x, graph.float(unsignedZero)])], { to: uint8Code });
 }
 
 /** Lengths of the parts, `floor((i + 1) n / parts) - floor(i n / parts)`: even, and right for any n. */

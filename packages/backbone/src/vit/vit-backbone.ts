@@ -10,6 +10,7 @@ import { decodeFloat16 } from '@u2seg/interchange';
 import type { HostTensor } from '@u2seg/core';
 import { normalizePixels } from '../imagenet-normalization.ts';
 import { createOnnxSession, type OnnxSession } from '../onnx-session.ts';
+import { exactIntegerProduct, type IntegerProduct } from './integer-product.ts';
 import { positionTokens } from './position-embedding.ts';
 import type { VitWeights } from './vit-architecture.ts';
 import { vitGraph, type VitOutput } from './vit-graph.ts';
@@ -25,6 +26,8 @@ export interface VitBackboneOptions {
   readonly attention?: 'fused' | 'spelled-out';
   /** See `vitGraph`: `int8` is faster and not the reference's numbers. */
   readonly precision?: 'float32' | 'int8';
+  /** See `vitGraph`; `auto` takes the faster one that is exact on this processor. The features are the same. */
+  readonly integerProduct?: IntegerProduct | 'auto';
 }
 
 /** Keys and CLS token, onnxruntime's choice of threads. */
@@ -34,6 +37,7 @@ export const vitBackboneDefaults: Required<VitBackboneOptions> = {
   threads: 0,
   attention: 'fused',
   precision: 'float32',
+  integerProduct: 'auto',
 };
 
 /**
@@ -50,7 +54,10 @@ export async function createVitBackbone(
   const settings = { ...vitBackboneDefaults, ...options };
   const outputs: VitOutput[] = [...(settings.cls ? (['cls'] as const) : []), ...outputsOf(settings.feature)];
   const { attention, precision } = settings;
-  const graph = vitGraph(weights, { outputs, attention, precision, metadata: { license: identity.license } });
+  const wanted = precision === 'int8' ? settings.integerProduct : 'u8u8';
+  const integerProduct = wanted === 'auto' ? await exactIntegerProduct() : wanted;
+  const metadata = { license: identity.license };
+  const graph = vitGraph(weights, { outputs, attention, precision, integerProduct, metadata });
   const session = await createOnnxSession(graph, { threads: settings.threads, source: identity.name });
   return new VitBackbone(weights, session, identity, settings);
 }

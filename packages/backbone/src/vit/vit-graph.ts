@@ -1,6 +1,7 @@
 import { U2SegError } from '@u2seg/core';
 import { microsoftDomain, OnnxGraphBuilder, onnxFloat, type OnnxValue } from '@u2seg/interchange';
 import { int8Attention } from './int8-attention.ts';
+import { unsignedZero, type IntegerProduct } from './integer-product.ts';
 import { quantizeRows, transpose } from './quantization.ts';
 import type { VitArchitecture, VitWeights } from './vit-architecture.ts';
 
@@ -31,6 +32,10 @@ export interface VitGraphOptions {
    * and the last block's projection to q, k, v stay float32. Needs onnxruntime's operators.
    */
   readonly precision?: 'float32' | 'int8';
+  /**
+   * How `int8` stores its integers: `u8u8` is exact on every processor, `u8s8` is faster on those with VNNI and wrong on other x86.
+   */
+  readonly integerProduct?: IntegerProduct;
   /** Element type of the outputs. */
   readonly outputDtype?: 'float32' | 'float16';
   /** Licence and origin, kept in the file. */
@@ -42,6 +47,7 @@ export const vitGraphDefaults: Required<VitGraphOptions> = {
   outputs: ['cls', 'key'],
   attention: 'fused',
   precision: 'float32',
+  integerProduct: 'u8u8',
   outputDtype: 'float32',
   metadata: {},
 };
@@ -150,7 +156,7 @@ class VitGraphWriter {
     const graph = this.#graph;
     if (this.#options.precision === 'int8') {
       const [q, k, v] = [query, key, value].map((x) => this.#splitHeads(x, [0, 2, 1, 3]));
-      return this.#joinHeads(int8Attention(graph, q!, k!, v!, dim / heads));
+      return this.#joinHeads(int8Attention(graph, q!, k!, v!, dim / heads, this.#options.integerProduct));
     }
     if (this.#options.attention === 'fused') {
       return graph.node('MultiHeadAttention', [query, key, value], { num_heads: heads }, microsoftDomain);
@@ -219,25 +225,32 @@ class VitGraphWriter {
 
   #linear(x: OnnxValue, name: string): OnnxValue {
     if (this.#options.precision === 'int8' && name !== `blocks.${this.#architecture.depth - 1}.attn.qkv`) {
-      const { weight, scale } = this.#quantized(`${name}.weight`);
-      const inputs = [x, weight, scale, '', this.#parameter(`${name}.bias`)];
+      const { weight, scale, zero } = this.#quantized(`${name}.weight`);
+      const inputs = [x, weight, scale, zero, this.#parameter(`${name}.bias`)];
       return this.#graph.node('DynamicQuantizeMatMul', inputs, {}, microsoftDomain);
     }
     const product = this.#graph.node('MatMul', [x, this.#transposed(`${name}.weight`)]);
     return this.#graph.node('Add', [product, this.#parameter(`${name}.bias`)]);
   }
 
-  #quantized(name: string): { readonly weight: OnnxValue; readonly scale: OnnxValue } {
+  /** Integers, scales and zero points of a weight; `''` leaves the zero points at 0. */
+  #quantized(name: string): { readonly weight: OnnxValue; readonly scale: OnnxValue; readonly zero: OnnxValue } {
+    const graph = this.#graph;
     const { shape, data } = this.#weights.parameters.get(name)!;
     const [rows, columns] = shape as readonly [number, number];
     const { values, scales } = quantizeRows(data, rows, columns);
+    const turned = transpose(values, new Int8Array(values.length), rows, columns);
+    const scale = graph.initializer(`${name}:scale`, { dtype: 'float32', shape: [rows], data: scales });
+    const tensor = { shape: [columns, rows] };
+    if (this.#options.integerProduct === 'u8s8') {
+      return { weight: graph.initializer(name, { dtype: 'int8', ...tensor, data: turned }), scale, zero: '' };
+    }
+    const bytes = Uint8Array.from(turned, (value) => value + unsignedZero);
+    const zeros = new Uint8Array(rows).fill(unsignedZero);
     return {
-      weight: this.#graph.initializer(name, {
-        dtype: 'int8',
-        shape: [columns, rows],
-        data: transpose(values, new Int8Array(values.length), rows, columns),
-      }),
-      scale: this.#graph.initializer(`${name}:scale`, { dtype: 'float32', shape: [rows], data: scales }),
+      weight: graph.initializer(name, { dtype: 'uint8', ...tensor, data: bytes }),
+      scale,
+      zero: graph.initializer(`${name}:zero`, { dtype: 'uint8', shape: [rows], data: zeros }),
     };
   }
 
