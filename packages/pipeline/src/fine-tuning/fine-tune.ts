@@ -74,6 +74,8 @@ export interface FineTuneSummary {
   readonly metrics: AnnotatedScores;
 }
 
+/** Score from which a detection is scored, detectron2's test threshold. */
+const annotatedMinScore = 0.05;
 const tinyIterations = 200;
 const tinySize = { shortestEdge: 192, maxSize: 320 } as const;
 
@@ -136,7 +138,7 @@ export async function fineTuneFolder(options: FineTuneOptions): Promise<FineTune
       options.val === undefined ? selectImages(dataset, rest) : await openAnnotated(options.val.photos, options.val.gt);
     const metrics = await scoreAnnotated(model, scored, classes, {
       ...testSize,
-      minScore: 0.05,
+      minScore: annotatedMinScore,
       onProgress: reporter.progress,
     });
     model.dispose();
