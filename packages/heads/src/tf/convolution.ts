@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { add, positive, toBfloat16, toFloat32 } from './bfloat16.ts';
+import { bfloat16Product, type ProductKernel } from './bfloat16-products.ts';
 import type { Precision } from './precision.ts';
 import { tensorflowKernels, type KernelAttributes, type TensorflowKernels } from './tensorflow-kernels.ts';
 
@@ -81,13 +82,13 @@ function backward(geometry: ConvGeometry): ConvGeometry {
 }
 
 function tensorflowConv(kernels: TensorflowKernels): ConvKernels {
-  const run = (name: string, inputs: tf.Tensor[], side: number, geometry: ConvGeometry): tf.Tensor4D => {
+  const run = (name: ProductKernel, inputs: tf.Tensor[], side: number, geometry: ConvGeometry): tf.Tensor4D => {
     const attributes = convAttributes(side, geometry);
     return tf.tidy(() => {
-      const T = geometry.precision ?? 'float32';
-      const to = T === 'bfloat16' ? toBfloat16 : toFloat32;
-      const operands = inputs.map((input) => (input.dtype === 'float32' ? to(input) : input));
-      const result = kernels.run(name, operands, { types: { T }, ...attributes });
+      const result =
+        geometry.precision === 'bfloat16'
+          ? bfloat16Product(kernels, name, inputs, attributes)
+          : kernels.run(name, inputs.map(toFloat32), { types: { T: 'float32' }, ...attributes });
       return geometry.result === 'bfloat16' ? result : toFloat32(result);
     }) as tf.Tensor4D;
   };

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { toBfloat16, toFloat32 } from './bfloat16.ts';
+import { bfloat16Product } from './bfloat16-products.ts';
 import type { Precision } from './precision.ts';
 import { tensorflowKernels, type TensorflowKernels } from './tensorflow-kernels.ts';
 
@@ -43,5 +44,5 @@ function product(
   transposeB: boolean,
 ): tf.Tensor {
   const bools = { transpose_a: transposeA, transpose_b: transposeB };
-  return tf.tidy(() => kernels.run('MatMul', [toBfloat16(a), toBfloat16(b)], { types: { T: 'bfloat16' }, bools }));
+  return tf.tidy(() => bfloat16Product(kernels, 'MatMul', [a, b], { bools }));
 }

@@ -6,16 +6,24 @@ import * as tf from '@tensorflow/tfjs-core';
 import { SeededRng } from '@u2seg/core';
 import { golden } from '@u2seg/testing';
 import type { TrainGradients } from '../../src/detector/model.ts';
+import { toBfloat16, toFloat32 } from '../../src/tf/bfloat16.ts';
+import { nearest, roundsOnce, sumOfOnes } from '../../src/tf/bfloat16-products.ts';
 import { convBias } from '../../src/tf/convolution.ts';
 import { loadTfBackend } from '../../src/tf/load-backend.ts';
 import { matrixProduct } from '../../src/tf/matrix-product.ts';
 import { assertPrecision, cpuHasBfloat16 } from '../../src/tf/precision.ts';
+import { tensorflowKernels } from '../../src/tf/tensorflow-kernels.ts';
 import { availableBackends } from '../backends.ts';
 import { goldenBatch, goldenModel } from '../detector-goldens.ts';
 
 const native = (await availableBackends()).find((name) => name === 'tensorflow');
 /** Half a unit in the last of bfloat16's 8 significant bits; each operand is rounded once, the result once more. */
 const roundoff = 2 ** -8;
+
+/** Norm of the difference over that of `exact`. */
+function distance(rounded: tf.Tensor, exact: tf.Tensor): number {
+  return tf.norm(tf.sub(rounded, exact)).dataSync()[0]! / tf.norm(exact).dataSync()[0]!;
+}
 
 describe('cpuHasBfloat16', () => {
   const fromFlags = (text: string): boolean | undefined => {
@@ -59,12 +67,44 @@ describe.skipIf(native === undefined)('bfloat16 on native TensorFlow', () => {
       return [value, ...tf.grads(f)([x, weight], tf.reshape(tf.sin(tf.range(0, value.size)), value.shape))];
     };
     const exact = run('float32');
-    for (const [i, rounded] of run('bfloat16').entries()) {
-      const error = tf.norm(tf.sub(rounded, exact[i]!)).dataSync()[0]! / tf.norm(exact[i]!).dataSync()[0]!;
-      expect(error).toBeLessThan(roundoff);
-    }
+    for (const [i, rounded] of run('bfloat16').entries()) expect(distance(rounded, exact[i]!)).toBeLessThan(roundoff);
+  });
+
+  it.each([64, 1024])('rounds a product of %i terms and its gradients to eight bits', (terms) => {
+    const x = tf.randomNormal([50, terms], 0, 1, 'float32', 1) as tf.Tensor2D;
+    const weight = tf.randomNormal([terms, 40], 0, 1, 'float32', 2) as tf.Tensor2D;
+    const run = (precision: 'float32' | 'bfloat16'): tf.Tensor[] => {
+      const f = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => matrixProduct(a as tf.Tensor2D, b as tf.Tensor2D, precision);
+      return [f(x, weight), ...tf.grads(f)([x, weight], tf.reshape(tf.sin(tf.range(0, 2000)), [50, 40]))];
+    };
+    const exact = run('float32');
+    for (const [i, rounded] of run('bfloat16').entries()) expect(distance(rounded, exact[i]!)).toBeLessThan(roundoff);
   });
 });
+
+const kernelNames = ['MatMul', 'Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'] as const;
+
+describe.skipIf(native === undefined).each(kernelNames)('%s of bfloat16', (name) => {
+  beforeAll(async () => {
+    await loadTfBackend(native!);
+  });
+
+  it('is probed on a sum that float32 has exactly', () => {
+    const before = tf.memory().numTensors;
+    const kernels = tensorflowKernels()!;
+    tf.tidy(() => {
+      expect(Math.max(...sumOfOnes(kernels, name, 'float32').dataSync())).toBe(9 * 118);
+      expect(toBfloat16Value(9 * 118)).toBe(nearest);
+      const found = Math.max(...toFloat32(sumOfOnes(kernels, name, 'bfloat16')).dataSync());
+      expect(roundsOnce(kernels, name)).toBe(found === nearest);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+function toBfloat16Value(x: number): number {
+  return toFloat32(toBfloat16(tf.scalar(x))).dataSync()[0]!;
+}
 
 describe('a precision the backend does not have', () => {
   it('is refused by name', async () => {
