@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { decodeMask, rleFromString } from '@u2seg/core';
-import { readPng, type GoldenFolder, type GoldenTensor } from '@u2seg/testing';
+import { readSafetensors } from '@u2seg/interchange';
+import { readPng, type GoldenFolder } from '@u2seg/testing';
 import type { DetectorConfig } from '../src/detector/config/config.ts';
 import { parseDetectron2Config } from '../src/detector/config/detectron2-config.ts';
 import { PanopticCascadeModel } from '../src/detector/model.ts';
@@ -15,10 +16,8 @@ export function goldenModel(
 ): PanopticCascadeModel {
   const config = change(parseDetectron2Config(readFileSync(configFolder.file('config.yaml'), 'utf8')));
   const model = PanopticCascadeModel.create(config, { seed: 0 });
-  loadStateDict(
-    model,
-    inference.tensors('model_init.safetensors') as Map<string, GoldenTensor & { data: Float32Array }>,
-  );
+  const { tensors } = readSafetensors(readFileSync(inference.file('model_init.safetensors')));
+  loadStateDict(model, new Map(tensors.map((tensor) => [tensor.name, tensor])));
   return model;
 }
 

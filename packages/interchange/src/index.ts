@@ -31,7 +31,7 @@ export {
   type MatrixSpan,
   type TableType,
 } from './tables/table.ts';
-export { toFloat32 } from './checkpoint/float-values.ts';
+export { assertFloats, floatDtypes, toFloat32, toInt32 } from './checkpoint/float-values.ts';
 export {
   assertTensor,
   type DenseTensor,

@@ -6,12 +6,14 @@ import {
   type CheckpointDict,
   ForeignObject,
   dtypeFacts,
+  floatDtypes,
   readSafetensors,
   readTorchCheckpoint,
   toFloat32,
   writeSafetensors,
   writeTorchCheckpoint,
   type NamedTensor,
+  type TensorData,
   type TensorDtype,
 } from '@u2seg/interchange';
 import { pickle, pickledTensor, torchZip } from './pickle-assembler.ts';
@@ -204,10 +206,27 @@ describe('torch checkpoints', () => {
 });
 
 describe('toFloat32', () => {
-  it('converts halves, bfloat16 and integers', () => {
+  it('converts halves and bfloat16', () => {
     const half = { dtype: 'float16', shape: [4], data: Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7c00) } as const;
     expect([...toFloat32(half)]).toEqual([1, -2, 2 ** -24, Infinity]);
     expect([...toFloat32({ dtype: 'bfloat16', shape: [2], data: Uint16Array.of(0x3f80, 0xc000) })]).toEqual([1, -2]);
-    expect([...toFloat32({ dtype: 'int64', shape: [1], data: BigInt64Array.of(-3n) })]).toEqual([-3]);
+  });
+
+  it.each(Object.keys(dtypeFacts) as TensorDtype[])('takes the value of %s, or names the dtype', (dtype) => {
+    const { array, entries } = dtypeFacts[dtype];
+    const bits = { float64: [-3], float32: [-3], float16: [0xc200], bfloat16: [0xc040] }[dtype as 'float32'];
+    const zeros = new array(new ArrayBuffer(16), 0, entries);
+    const data = bits === undefined ? zeros : (array as unknown as { of: (x: number) => TensorData }).of(bits[0]!);
+    const tensor = { dtype, shape: [1], data };
+    if (bits !== undefined) expect(toFloat32(tensor)).toEqual(Float32Array.of(-3));
+    else
+      expect(() => toFloat32(tensor, 'a.pth: w')).toThrow(`a.pth: w: wanted ${floatDtypes.join(', ')}, got ${dtype}.`);
+  });
+
+  it('refuses bits that do not fit the dtype', () => {
+    const bits = { dtype: 'float32', shape: [1], data: Uint16Array.of(0x3c00) } as const;
+    expect(() => toFloat32(bits, 'a.pth: w')).toThrow(
+      'a.pth: w: a float32 tensor needs Float32Array, got Uint16Array.',
+    );
   });
 });

@@ -51,7 +51,7 @@ export function readResnet(tensors: readonly NamedTensor[], source = 'checkpoint
     const weight = tensor(`${conv}.weight`);
     const [out] = weight.shape;
     const statistic = (name: string): Float32Array => {
-      const values = toFloat32(tensor(`${norm}.${name}`));
+      const values = toFloat32(tensor(`${norm}.${name}`), `${where}: "${norm}.${name}"`);
       if (weight.shape.length !== 4 || values.length !== out) {
         throw new U2SegError(
           'shape-mismatch',
@@ -61,7 +61,7 @@ export function readResnet(tensors: readonly NamedTensor[], source = 'checkpoint
       return values;
     };
     return foldBatchNorm(
-      { shape: weight.shape, data: toFloat32(weight) },
+      { shape: weight.shape, data: toFloat32(weight, `${where}: "${conv}.weight"`) },
       statistic('weight'),
       statistic('bias'),
       statistic('running_mean'),

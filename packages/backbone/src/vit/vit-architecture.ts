@@ -93,7 +93,7 @@ export function readVit(tensors: readonly NamedTensor[], options: VitReadOptions
         `${where}: "${name}" must be [${shape.join(', ')}], got [${actual.join(', ')}].`,
       );
     }
-    parameters.set(name, { shape, data: toFloat32(named.get(name)!) });
+    parameters.set(name, { shape, data: toFloat32(named.get(name)!, `${where}: "${name}"`) });
   }
   return { architecture, parameters };
 }

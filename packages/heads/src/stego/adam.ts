@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertLength, U2SegError } from '@u2seg/core';
-import type { NamedTensor } from '@u2seg/interchange';
+import { toFloat32, type NamedTensor } from '@u2seg/interchange';
 
 export interface AdamOptions {
   readonly learningRate: number;
@@ -86,8 +86,9 @@ export class Adam {
       for (const key of ['first', 'second'] as const) {
         const tensor = find(`${name}.${key}`);
         const moment = moments[key];
-        assertLength(`Adam.loadState: ${prefix}${name}.${key}`, tensor.data.length, moment.shape);
-        tf.tidy(() => moment.assign(tf.tensor(Float32Array.from(tensor.data as Float32Array), moment.shape)));
+        const where = `Adam.loadState: ${prefix}${name}.${key}`;
+        assertLength(where, tensor.data.length, moment.shape);
+        tf.tidy(() => moment.assign(tf.tensor(toFloat32(tensor, where).slice(), moment.shape)));
       }
     }
   }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, assertLength, SeededRng, deriveSeed, U2SegError, type Rng } from '@u2seg/core';
-import type { NamedTensor } from '@u2seg/interchange';
+import { toFloat32, type NamedTensor } from '@u2seg/interchange';
 import { relu } from '../tf/activation.ts';
 
 export interface StegoHeadOptions {
@@ -130,7 +130,7 @@ export class StegoHead {
           `StegoHead.loadState: wanted ${name}, got ${given.map((t) => t.name).join(', ')}.`,
         );
       }
-      return Float32Array.from(tensor.data as Float32Array);
+      return toFloat32(tensor, `StegoHead.loadState: ${tensor.name}`).slice();
     };
     for (const [name, { weight, bias }] of this.#layers) {
       const [inputs, outputs] = weight.shape;

@@ -88,7 +88,7 @@ async function foreignModel(path: string, named: string | undefined): Promise<Op
   const fitted = withNormsOf(tensors, { ...network, roi: { ...network.roi, numClasses: things } });
   const model = PanopticCascadeModel.create(fitted, { seed: 0 });
   const { tensors: renamed } = renameCheckpoint(tensors, model.store.specs.keys());
-  const report = loadStateDict(model, renamed, { onMismatch: 'report' });
+  const report = loadStateDict(model, renamed, { onMismatch: 'report', source: path });
   if (report.missing.length + report.mismatched.length > 0) {
     model.dispose();
     throw new U2SegError('bad-format', `${path}: does not fit the network of ${name}. ${describeReport(report)}`);

@@ -39,7 +39,7 @@ function explain(cause: unknown): never {
  */
 export async function initializeFrom(model: PanopticCascadeModel, path: string): Promise<string> {
   const { tensors } = renameCheckpoint(await readNetworkCheckpoint(path), model.store.specs.keys());
-  const report = loadStateDict(model, tensors, { onMismatch: 'report' });
+  const report = loadStateDict(model, tensors, { onMismatch: 'report', source: path });
   if (report.loaded.length === 0) {
     throw new U2SegError('conflict', `${path}: none of its tensors fits the network. ${describeReport(report)}`);
   }

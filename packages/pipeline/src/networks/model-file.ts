@@ -38,7 +38,7 @@ export async function readModel(
 ): Promise<{ readonly model: PanopticCascadeModel; readonly info: ModelInfo }> {
   const { info, tensors } = await readModelFile(path);
   const model = PanopticCascadeModel.create(info.network, { seed: 0 });
-  loadStateDict(model, tensors);
+  loadStateDict(model, tensors, { source: path });
   return { model, info };
 }
 

@@ -26,8 +26,7 @@ export async function readNetworkCheckpoint(path: string): Promise<ReadonlyMap<s
 function unwrapped(tensors: readonly NamedTensor[]): ReadonlyMap<string, CheckpointTensor> {
   for (const prefix of wrappers) {
     const inner = tensors.filter(({ name }) => name.startsWith(prefix));
-    if (inner.length > 0)
-      return new Map(inner.map((tensor) => [tensor.name.slice(prefix.length), tensor as CheckpointTensor]));
+    if (inner.length > 0) return new Map(inner.map((tensor) => [tensor.name.slice(prefix.length), tensor]));
   }
-  return new Map(tensors.map((tensor) => [tensor.name, tensor as CheckpointTensor]));
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
 }

@@ -11,6 +11,7 @@ import {
   type TrainGradients,
   type TrainSample,
 } from '@u2seg/heads';
+import { readSafetensors } from '@u2seg/interchange';
 import { golden } from '@u2seg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assignHostValues } from '../../src/optimizer/host-parameters.ts';
@@ -132,7 +133,8 @@ describe.skipIf(folder === undefined || weights === undefined)('golden model-tra
 
   function freshModel(): PanopticCascadeModel {
     const model = PanopticCascadeModel.create(config, { seed: 0 });
-    loadStateDict(model, weights!.tensors('model_init.safetensors'));
+    const { tensors } = readSafetensors(readFileSync(weights!.file('model_init.safetensors')));
+    loadStateDict(model, new Map(tensors.map((tensor) => [tensor.name, tensor])));
     return model;
   }
 

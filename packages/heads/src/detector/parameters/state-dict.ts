@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { U2SegError } from '@u2seg/core';
+import { assertFloats, toFloat32, toInt32, type DenseTensor } from '@u2seg/interchange';
 import type { ParameterSpec } from './layer-specs.ts';
 import { toDisk, toRuntime } from './parameter-layout.ts';
 import type { ParameterStore } from './parameter-store.ts';
@@ -9,11 +10,8 @@ export interface WithStore {
   readonly store: ParameterStore;
 }
 
-/** A tensor of a checkpoint, in torch's layout. */
-export interface CheckpointTensor {
-  readonly shape: readonly number[];
-  readonly data: ArrayLike<number> | ArrayLike<bigint>;
-}
+/** A tensor of a checkpoint, in torch's layout. The dtype says what its data mean: halves are stored as raw bits. */
+export type CheckpointTensor = DenseTensor;
 
 /** What became of a checkpoint's tensors. */
 export interface StateDictReport {
@@ -45,13 +43,15 @@ export interface LoadStateDictOptions {
    * returns the list.
    */
   readonly onMismatch?: 'error' | 'report';
+  /** What to call the file in an error. */
+  readonly source?: string;
 }
 
 /**
  * Sets a network's parameters and buffers from tensors under detectron2's names.
  *
- * @throws U2SegError `bad-format` if something does not match and `onMismatch` is `error` (the default); nothing is
- * loaded then
+ * @throws U2SegError `bad-format` if something does not match and `onMismatch` is `error` (the default);
+ * `unsupported` for a tensor whose dtype is no real number's, where the network wants one. Nothing is loaded then
  */
 export function loadStateDict(
   model: WithStore,
@@ -78,15 +78,21 @@ export function loadStateDict(
   if (options.onMismatch !== 'report' && matching.length < Math.max(specs.size, tensors.size)) {
     throw new U2SegError('bad-format', `loadStateDict: ${describeReport(report)}`);
   }
-  for (const spec of matching) assignTensor(model, spec, tensors.get(spec.name)!);
+  const where = options.source === undefined ? 'loadStateDict' : `loadStateDict: ${options.source}`;
+  for (const { name, dtype } of matching) {
+    if (dtype === 'float32') assertFloats(`${where}: ${name}`, tensors.get(name)!);
+  }
+  for (const spec of matching) assignTensor(`${where}: ${spec.name}`, model, spec, tensors.get(spec.name)!);
   return report;
 }
 
-function assignTensor(model: WithStore, spec: ParameterSpec, tensor: CheckpointTensor): void {
-  const values = Float32Array.from({ length: tensor.data.length }, (_, i) => Number(tensor.data[i]));
-  const { data, shape } = toRuntime(values, spec.shape, spec.layout);
-  const value =
-    spec.dtype === 'int64' ? tf.tensor(Int32Array.from(data), [...shape], 'int32') : tf.tensor(data, [...shape]);
+function assignTensor(where: string, model: WithStore, spec: ParameterSpec, tensor: CheckpointTensor): void {
+  let value: tf.Tensor;
+  if (spec.dtype === 'int64') value = tf.tensor(toInt32(tensor, where), [...spec.shape], 'int32');
+  else {
+    const { data, shape } = toRuntime(toFloat32(tensor, where), spec.shape, spec.layout);
+    value = tf.tensor(data, [...shape]);
+  }
   model.store.get(spec.name).assign(value);
   value.dispose();
 }

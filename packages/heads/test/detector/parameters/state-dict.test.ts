@@ -53,7 +53,7 @@ describe('state dictionary', () => {
     const misspelt = 'roi_heads.box_predictor.1.cls_scores.weight';
     changed.set(misspelt, changed.get('roi_heads.box_predictor.1.cls_score.weight')!);
     changed.delete('roi_heads.box_predictor.1.cls_score.weight');
-    changed.set('backbone.fpn_lateral2.weight', { shape: [1], data: [0] });
+    changed.set('backbone.fpn_lateral2.weight', { dtype: 'float32', shape: [1], data: Float32Array.of(0) });
     expect(() => loadStateDict(model, changed)).toThrowErrorMatchingInlineSnapshot(`
       [U2SegError: loadStateDict: 186 tensors match, 1 are missing, 1 are unexpected, 1 have another shape.
         missing roi_heads.box_predictor.1.cls_score.weight (nearest: roi_heads.box_predictor.1.cls_scores.weight)
@@ -65,7 +65,7 @@ describe('state dictionary', () => {
   });
 
   it('recognizes DINO and wrapped names by rule', () => {
-    const tensor = { shape: [1], data: [0] };
+    const tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(0) } as const;
     const names = parameterSpecs(u2segConfig()).map(({ name }) => name);
     const given = {
       'conv1.weight': 'backbone.bottom_up.stem.conv1.weight',
