@@ -40,6 +40,7 @@ export {
   tensorBytes,
   type TensorData,
   type TensorDtype,
+  type UnreadTensor,
 } from './checkpoint/named-tensor.ts';
 export {
   CheckpointDict,

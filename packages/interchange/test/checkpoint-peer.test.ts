@@ -1,6 +1,7 @@
 import {
   OnnxGraphBuilder,
   readTorchCheckpoint,
+  tensorBytes,
   writeSafetensors,
   writeTorchCheckpoint,
   type CheckpointDict,
@@ -89,6 +90,25 @@ for p in range(6):
         ['model.a', [2, 3], [0, 1, 2, 3, 4, 5]],
       ]);
       expect(((root as CheckpointDict).get('model') as CheckpointDict).get('t')).toEqual([true, null, 1.5, 2 ** 40]);
+    }
+  });
+
+  it('we read the arrays numpy pickles in any layout, type and protocol', () => {
+    const script = `
+import json, pickle, random, numpy as np
+r, out = random.Random(1), []
+for i in range(${Number(process.env['U2SEG_FUZZ_COUNT'] ?? 100)}):
+    a = np.arange(np.prod(shape := [r.choice([0, 1, 2, 3, 4]) for _ in range(r.randint(0, 5))], dtype=int)).reshape(shape)
+    a = a.astype(r.choice(['f8', 'f4', 'f2', 'i8', 'i4', 'i2', 'i1', 'u8', 'u4', 'u2', 'u1', '?', 'c8', 'c16']))
+    for _ in range(r.randint(0, 3)):
+        a = r.choice([lambda: a.transpose(r.sample(range(a.ndim), a.ndim)), lambda: np.asfortranarray(a), lambda: a[..., ::-1] if a.ndim else a,
+                      lambda: a[::2] if a.ndim else a])()
+    for p in range(6):
+        out.append([pickle.dumps(a, p).hex(), list(a.shape), np.ascontiguousarray(a).tobytes().hex()])
+print(json.dumps(out))`;
+    for (const [file, shape, elements] of JSON.parse(run(script)) as [string, number[], string][]) {
+      const [tensor] = readTorchCheckpoint(Buffer.from(file, 'hex')).tensors;
+      expect([tensor!.shape, Buffer.from(tensorBytes(tensor!)).toString('hex')]).toEqual([shape, elements]);
     }
   });
 

@@ -48,6 +48,13 @@ export interface NamedTensor extends DenseTensor {
   readonly name: string;
 }
 
+/** An entry of a checkpoint that is not read, because of the type of its elements. */
+export interface UnreadTensor {
+  readonly name: string;
+  /** As the file calls it: `F8_E8M0`, `torch.float8_e5m2fnuz`, `ml_dtypes.int4`. */
+  readonly dtype: string;
+}
+
 type ArrayConstructor = {
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): TensorData;
   readonly BYTES_PER_ELEMENT: number;

@@ -9,6 +9,7 @@ import {
   ForeignObject,
   StoredTensor,
   type CheckpointValue,
+  type TensorLayout,
   type TensorStorage,
 } from './pickle-values.ts';
 
@@ -35,13 +36,17 @@ export class StorageRef extends ForeignObject {
 }
 
 class NumpyDtypeRef extends ForeignObject {
+  /** Undefined for elements that are not read: strings, objects, records, and types of other packages. */
   readonly dtype: TensorDtype | undefined;
   bigEndian: boolean;
 
-  constructor(code: string) {
-    super('numpy.dtype');
-    this.dtype = numpyDtype(code);
-    this.bigEndian = code.startsWith('>');
+  /** @param code - numpy's type string, or the class of a type that another package adds */
+  constructor(code: CheckpointValue | undefined) {
+    const global = code instanceof GlobalRef ? code.global : undefined;
+    const text = typeof code === 'string' ? code : '';
+    super(code instanceof GlobalRef ? code.className : `numpy.dtype ${text}`.trim());
+    this.dtype = global?.kind === 'numpy-type' ? global.dtype : numpyDtype(text);
+    this.bigEndian = text.startsWith('>');
   }
 }
 
@@ -98,7 +103,7 @@ export function callGlobal(
     case 'encode':
       return args[0] === undefined ? new Uint8Array(0) : rawBytes(context, args[0]);
     case 'numpy-dtype':
-      return new NumpyDtypeRef(typeof args[0] === 'string' ? args[0] : '');
+      return new NumpyDtypeRef(args[0]);
     case 'numpy-reconstruct': {
       const array = new StoredTensor();
       context.tensors.push(array);
@@ -107,7 +112,7 @@ export function callGlobal(
     case 'numpy-frombuffer': {
       const array = new StoredTensor();
       context.tensors.push(array);
-      defineArray(context, array, args[2], args[1], args[3] === 'F', args[0]);
+      defineArray(context, array, args[1], args[0], bufferLayout(context, args.slice(2)));
       return array;
     }
     case 'numpy-scalar':
@@ -129,7 +134,9 @@ export function buildState(context: CallContext, object: CheckpointValue, state:
   if (object instanceof NumpyDtypeRef) {
     if (Array.isArray(state) && state[1] === '>') object.bigEndian = true;
   } else if (object instanceof StoredTensor && Array.isArray(state) && state.length === 5) {
-    defineArray(context, object, state[1], state[2], state[3] === true || state[3] === 1, state[4]);
+    const fortranOrder = state[3] === true || state[3] === 1;
+    const dense = denseLayout(integers(context, state[1]), fortranOrder);
+    defineArray(context, object, state[2], state[4], dense);
   }
 }
 
@@ -169,11 +176,14 @@ function rebuildTensor(context: CallContext, version: 1 | 2 | 3, args: readonly 
   const [source, offset, size, stride] = args;
   if (!(source instanceof StorageRef)) return fail(context, 'a tensor must be built from a storage.');
   const dtypeArgument = args[6];
-  const dtype =
-    version === 3 && dtypeArgument instanceof GlobalRef && dtypeArgument.global?.kind === 'torch-dtype'
-      ? dtypeArgument.global.dtype
-      : source.dtype;
-  if (dtype === undefined) return fail(context, 'a tensor of a dtype this reader does not know.');
+  const named = dtypeArgument instanceof GlobalRef ? dtypeArgument.global : undefined;
+  const dtype = version < 3 ? source.dtype : named?.kind === 'torch-dtype' ? named.dtype : undefined;
+  if (dtype === undefined) {
+    if (version < 3 || !(dtypeArgument instanceof GlobalRef)) return fail(context, 'a tensor without a dtype.');
+    const tensor = new StoredTensor();
+    tensor.skip(dtypeArgument.className);
+    return tensor;
+  }
   const metadata = args[version === 3 ? 7 : 6];
   if (metadata instanceof CheckpointDict && (metadata.get('conj') === true || metadata.get('neg') === true)) {
     throw new U2SegError('unsupported', `${context.where}: a lazily conjugated or negated tensor.`);
@@ -214,22 +224,47 @@ function rawBytes(context: CallContext, value: CheckpointValue | undefined): Uin
   return new Uint8Array(Buffer.from(value, 'latin1'));
 }
 
+/** Sizes of an array, and how far apart its elements lie along each, in elements. */
+type ArrayLayout = Pick<TensorLayout, 'shape' | 'strides'>;
+
+const denseLayout = (shape: readonly number[], fortranOrder: boolean): ArrayLayout => ({
+  shape,
+  strides: denseStrides(shape, fortranOrder),
+});
+
+/**
+ * Layout of what numpy's `_frombuffer` makes of `shape, order[, axis order]`. In order `K` (numpy 2.3 and later) the shape is
+ * the buffer's, row-major, and the array is that buffer with its axes in the axis order.
+ */
+function bufferLayout(context: CallContext, args: readonly CheckpointValue[]): ArrayLayout {
+  const [shapeValue, order, axisValue = null] = args;
+  const shape = integers(context, shapeValue);
+  if (order === 'C' || order === 'F') return denseLayout(shape, order === 'F');
+  if (order !== 'K' || axisValue === null) return fail(context, `a numpy buffer in order ${String(order)}.`);
+  const axes = integers(context, axisValue);
+  const sorted = [...axes].sort((a, b) => a - b);
+  if (axes.length !== shape.length || !sorted.every((axis, i) => axis === i)) {
+    fail(context, `a numpy buffer [${shape.join(', ')}] in axis order [${axes.join(', ')}].`);
+  }
+  const strides = denseStrides(shape, false);
+  return { shape: axes.map((axis) => shape[axis]!), strides: axes.map((axis) => strides[axis]!) };
+}
+
 function defineArray(
   context: CallContext,
   array: StoredTensor,
-  shapeValue: CheckpointValue | undefined,
   dtypeValue: CheckpointValue | undefined,
-  fortranOrder: boolean,
   content: CheckpointValue | undefined,
+  { shape, strides }: ArrayLayout,
 ): void {
   if (!(dtypeValue instanceof NumpyDtypeRef)) return fail(context, 'a numpy array without a numpy dtype.');
   const { dtype } = dtypeValue;
   if (dtype === undefined) {
-    array.skip();
+    array.skip(dtypeValue.className);
+    context.foreignClasses.add(dtypeValue.className);
     return;
   }
   if (dtypeValue.bigEndian) throw new U2SegError('unsupported', `${context.where}: a big-endian numpy array.`);
-  const shape = integers(context, shapeValue);
   const bytes = rawBytes(context, content);
   const wanted = shape.reduce((product, size) => product * size, dtypeFacts[dtype].bytes);
   if (wanted !== bytes.byteLength) {
@@ -238,7 +273,6 @@ function defineArray(
       `a numpy array [${shape.join(', ')}] of ${dtype} has ${bytes.byteLength} bytes, not ${wanted}.`,
     );
   }
-  const strides = denseStrides(shape, fortranOrder);
   array.define({ storage: { label: 'a numpy array', bytes }, dtype, offset: 0, shape, strides });
 }
 
@@ -254,7 +288,7 @@ function numpyScalar(
   const bytes = rawBytes(context, content);
   if (bytes.byteLength !== dtypeFacts[dtype].bytes)
     return fail(context, `a numpy ${dtype} of ${bytes.byteLength} bytes.`);
-  if (dtype === 'float16') {
+  if (dtype === 'float16' || dtype === 'bfloat16' || dtype.startsWith('float8')) {
     const tensor = new StoredTensor({
       storage: { label: 'a numpy scalar', bytes },
       dtype,

@@ -25,6 +25,8 @@ export type PickleGlobal =
   | { readonly kind: 'numpy-frombuffer' }
   | { readonly kind: 'numpy-scalar' }
   | { readonly kind: 'numpy-dtype' }
+  /** The class of an element type that another package adds to numpy. */
+  | { readonly kind: 'numpy-type'; readonly dtype: TensorDtype }
   | { readonly kind: 'numpy-array' };
 
 const torchDtypes: readonly (readonly [string, TensorDtype])[] = [
@@ -78,6 +80,9 @@ const pythonClasses: readonly (readonly [string, PickleGlobal])[] = [
   ['bytearray', { kind: 'bytes' }],
 ];
 
+/** Types of the package ml_dtypes (JAX, TensorFlow) that are ours too, under the same names. */
+const mlDtypes: readonly TensorDtype[] = ['bfloat16', 'float8_e4m3fn', 'float8_e5m2'];
+
 /** Every name the interpreter understands, as `module.name`. */
 export const pickleGlobals: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>([
   ['torch._utils._rebuild_tensor', { kind: 'rebuild-tensor', version: 1 }],
@@ -106,6 +111,7 @@ export const pickleGlobals: ReadonlyMap<string, PickleGlobal> = new Map<string, 
   ]),
   ['numpy.ndarray', { kind: 'numpy-array' }],
   ['numpy.dtype', { kind: 'numpy-dtype' }],
+  ...mlDtypes.map((dtype) => [`ml_dtypes.${dtype}`, { kind: 'numpy-type', dtype }] as const),
 ]);
 
 const numpyDtypes = new Map<string, TensorDtype>([

@@ -61,7 +61,7 @@ export interface TensorLayout {
 export class StoredTensor implements DenseTensor {
   #layout: TensorLayout | undefined;
   #data: TensorData | undefined;
-  #opaque = false;
+  #unread: string | undefined;
 
   constructor(layout?: TensorLayout) {
     this.#layout = layout;
@@ -85,14 +85,14 @@ export class StoredTensor implements DenseTensor {
     this.#layout = layout;
   }
 
-  /** Marks an array of Python objects or strings, which has no elements a reader could use. */
-  skip(): void {
-    this.#opaque = true;
+  /** Marks a tensor whose elements are of a type that is not read, under the file's name for it. */
+  skip(dtype: string): void {
+    this.#unread = dtype;
   }
 
-  /** False for an array whose elements were skipped. */
-  get readable(): boolean {
-    return !this.#opaque;
+  /** The file's name for the type of elements that were skipped; undefined for a tensor that is read. */
+  get unread(): string | undefined {
+    return this.#unread;
   }
 
   /**
@@ -101,7 +101,7 @@ export class StoredTensor implements DenseTensor {
    * @throws U2SegError `bad-format` if the view leaves its storage
    */
   materialize(where: string, budget: MemoryBudget): void {
-    if (this.#opaque) return;
+    if (this.#unread !== undefined) return;
     if (this.#layout === undefined) {
       throw new U2SegError('bad-format', `${where}: an array is created but never filled.`);
     }

@@ -1,6 +1,6 @@
 import { U2SegError } from '@u2seg/core';
 import { MemoryBudget } from './memory-budget.ts';
-import type { NamedTensor } from './named-tensor.ts';
+import type { NamedTensor, UnreadTensor } from './named-tensor.ts';
 import { unpickle, type Unpickled } from './pickle-interpreter.ts';
 import { CheckpointDict, StoredTensor, type CheckpointValue } from './pickle-values.ts';
 import { isLegacyTorch, readLegacy } from './torch-legacy.ts';
@@ -17,6 +17,8 @@ export interface TorchCheckpoint {
    * `teacher.backbone.cls_token` in a training checkpoint and `cls_token` in a plain state dictionary.
    */
   readonly tensors: readonly NamedTensor[];
+  /** Tensors left out, because their elements are of a type that is not read. */
+  readonly unread: readonly UnreadTensor[];
   /** Classes whose instances were skipped, sorted; for example `argparse.Namespace`. */
   readonly foreignClasses: readonly string[];
 }
@@ -75,7 +77,7 @@ export function readTorchCheckpoint(file: Uint8Array, source = 'checkpoint'): To
   return {
     format,
     root: result.value,
-    tensors: namedTensors(where, result.value, budget),
+    ...namedTensors(where, result.value, budget),
     foreignClasses: [...result.foreignClasses].sort(),
   };
 }
@@ -85,14 +87,19 @@ function firstBytes(bytes: Uint8Array): string {
   return shown === '' ? 'missing' : shown;
 }
 
-function namedTensors(where: string, root: CheckpointValue, budget: MemoryBudget): NamedTensor[] {
-  const found: NamedTensor[] = [];
+function namedTensors(
+  where: string,
+  root: CheckpointValue,
+  budget: MemoryBudget,
+): Pick<TorchCheckpoint, 'tensors' | 'unread'> {
+  const tensors: NamedTensor[] = [];
+  const unread: UnreadTensor[] = [];
   const visit = (value: CheckpointValue, name: string, depth: number): void => {
     budget.take(64, 'the tree of containers');
     if (value instanceof StoredTensor) {
-      if (!value.readable) return;
       budget.take(128 + name.length, 'tensor names');
-      found.push({ name, dtype: value.dtype, shape: value.shape, data: value.data });
+      if (value.unread !== undefined) unread.push({ name, dtype: value.unread });
+      else tensors.push({ name, dtype: value.dtype, shape: value.shape, data: value.data });
       return;
     }
     const isDict = value instanceof CheckpointDict;
@@ -106,5 +113,5 @@ function namedTensors(where: string, root: CheckpointValue, budget: MemoryBudget
     }
   };
   visit(root, '', 0);
-  return found;
+  return { tensors, unread };
 }
