@@ -89,6 +89,43 @@ describe('safetensors', () => {
   });
 });
 
+describe('safetensors dtypes that are not read', () => {
+  const file = (code: string, shape: readonly number[], end: number): Uint8Array => {
+    const header = `{"q":{"dtype":"${code}","shape":${JSON.stringify(shape)},"data_offsets":[0,${end}]},"w":{"dtype":"U8","shape":[2],"data_offsets":[${end},${end + 2}]}}`;
+    const bytes = new Uint8Array(8 + header.length + end + 2);
+    bytes[0] = header.length;
+    bytes.set(new TextEncoder().encode(header), 8);
+    bytes.set([5, 6], bytes.length - 2);
+    return bytes;
+  };
+
+  it.each([
+    ['F4', [3, 2], 3],
+    ['F6_E2M3', [4], 3],
+    ['F6_E3M2', [2, 2], 3],
+    ['F8_E8M0', [3], 3],
+    ['F8_E4M3FNUZ', [3], 3],
+    ['F8_E5M2FNUZ', [1, 3], 3],
+  ])('%s is named, and the rest is read', (code, shape, end) => {
+    const { tensors, unread } = readSafetensors(file(code, shape, end), 'a.safetensors');
+    expect(unread).toEqual([{ name: 'q', dtype: code }]);
+    expect(tensors.map(({ name, data }) => [name, ...data])).toEqual([['w', 5, 6]]);
+    expect(codeOf(() => readSafetensors(file(code, [...shape, 2], end)))).toBe('bad-format');
+  });
+
+  it('no half byte, and no dtype the format lacks, is accepted', () => {
+    expect(codeOf(() => readSafetensors(file('F4', [3], 2)))).toBe('bad-format');
+    expect(() => readSafetensors(file('F3', [3], 2), 'a.safetensors')).toThrow(
+      'a.safetensors: tensor "q": unknown dtype "F3"',
+    );
+  });
+
+  it('C64 is read, two entries an element', () => {
+    const { tensors } = readSafetensors(file('C64', [1], 8));
+    expect([tensors[0]!.dtype, tensors[0]!.data.length]).toEqual(['complex64', 2]);
+  });
+});
+
 describe('torch checkpoints', () => {
   it('reads back what it wrote, for any state dictionary', () => {
     fc.assert(

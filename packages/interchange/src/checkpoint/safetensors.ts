@@ -7,6 +7,7 @@ import {
   viewElements,
   type NamedTensor,
   type TensorDtype,
+  type UnreadTensor,
 } from './named-tensor.ts';
 
 const dtypeOf = new Map<string, TensorDtype>([
@@ -27,6 +28,15 @@ const dtypeOf = new Map<string, TensorDtype>([
   ['BOOL', 'bool'],
   ['C64', 'complex64'],
 ]);
+/** Bits of one element of the format's dtypes (safetensors 0.7) that are not read. */
+const unreadBits = new Map([
+  ['F4', 4],
+  ['F6_E2M3', 6],
+  ['F6_E3M2', 6],
+  ['F8_E8M0', 8],
+  ['F8_E4M3FNUZ', 8],
+  ['F8_E5M2FNUZ', 8],
+]);
 const codeOf = new Map([...dtypeOf].map(([code, dtype]) => [dtype, code]));
 
 /** Largest header the format allows, in bytes. */
@@ -36,6 +46,8 @@ const maxHeaderBytes = 100_000_000;
 export interface SafetensorsFile {
   /** In the order of their bytes in the file; data are views into the file. */
   readonly tensors: readonly NamedTensor[];
+  /** Tensors left out, because their elements are of a type that is not read. */
+  readonly unread: readonly UnreadTensor[];
   readonly metadata: ReadonlyMap<string, string>;
 }
 
@@ -66,7 +78,7 @@ export function readSafetensors(bytes: Uint8Array, source = 'safetensors'): Safe
   const body = bytes.subarray(8 + headerBytes);
 
   const metadata = new Map<string, string>();
-  const entries: { name: string; dtype: TensorDtype; shape: number[]; start: number; end: number }[] = [];
+  const entries: { name: string; code: string; shape: number[]; start: number; end: number }[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (!isRecord(entry)) return fail(`entry "${name}" must be an object.`);
     if (name === '__metadata__') {
@@ -78,18 +90,20 @@ export function readSafetensors(bytes: Uint8Array, source = 'safetensors'): Safe
     }
     const where = `tensor "${name}"`;
     const { shape, data_offsets: offsets } = entry;
-    const dtype = typeof entry['dtype'] === 'string' ? dtypeOf.get(entry['dtype']) : undefined;
-    if (dtype === undefined) return fail(`${where}: unknown dtype ${JSON.stringify(entry['dtype'])}.`);
+    const code = typeof entry['dtype'] === 'string' ? entry['dtype'] : '';
+    const dtype = dtypeOf.get(code);
+    const bits = dtype === undefined ? unreadBits.get(code) : dtypeFacts[dtype].bytes * 8;
+    if (bits === undefined) return fail(`${where}: unknown dtype ${JSON.stringify(entry['dtype'])}.`);
     if (!isIntegers(shape)) return fail(`${where}: shape must be a list of integers.`);
     if (!isIntegers(offsets) || offsets.length !== 2) return fail(`${where}: data_offsets must be [start, end].`);
     const [start, end] = offsets as [number, number];
-    const wanted = elementCount(`readSafetensors: ${source}: ${where}`, shape) * dtypeFacts[dtype].bytes;
+    const wanted = elementCount(`readSafetensors: ${source}: ${where}`, shape) * (bits / 8);
     if (end - start !== wanted || start < 0 || end > body.byteLength) {
       return fail(
-        `${where}: ${dtype} [${shape.join(', ')}] takes ${wanted} bytes; data_offsets [${start}, ${end}] of ${body.byteLength}.`,
+        `${where}: ${dtype ?? code} [${shape.join(', ')}] takes ${wanted} bytes; data_offsets [${start}, ${end}] of ${body.byteLength}.`,
       );
     }
-    entries.push({ name, dtype, shape, start, end });
+    entries.push({ name, code, shape, start, end });
   }
 
   entries.sort((a, b) => a.start - b.start || a.end - b.end);
@@ -102,13 +116,14 @@ export function readSafetensors(bytes: Uint8Array, source = 'safetensors'): Safe
   }
   if (covered !== body.byteLength) fail(`the tensors end at byte ${covered} of ${body.byteLength}.`);
 
-  const tensors = entries.map(({ name, dtype, shape, start, end }) => ({
-    name,
-    dtype,
-    shape,
-    data: viewElements(dtype, body.subarray(start, end)),
-  }));
-  return { tensors, metadata };
+  const tensors: NamedTensor[] = [];
+  const unread: UnreadTensor[] = [];
+  for (const { name, code, shape, start, end } of entries) {
+    const dtype = dtypeOf.get(code);
+    if (dtype === undefined) unread.push({ name, dtype: code });
+    else tensors.push({ name, dtype, shape, data: viewElements(dtype, body.subarray(start, end)) });
+  }
+  return { tensors, unread, metadata };
 }
 
 /**
