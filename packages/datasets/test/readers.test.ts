@@ -410,6 +410,73 @@ describe('other layouts', () => {
     );
   });
 
+  it.each([
+    ['no header', ''],
+    ['the header of v6', 'LabelName,DisplayName\n'],
+    ['the header with a byte order mark', '\uFEFFLabelName,DisplayName\r\n'],
+    ['another header', 'mid,display_name\n'],
+  ])('OpenImages: ids of classes do not shift for %s', async (_, head) => {
+    const root = newRoot();
+    const columns = 'ImageID,LabelName,XMin,XMax,YMin,YMax,IsGroupOf';
+    put(
+      root,
+      'class-descriptions-boxable.csv',
+      `${head}/m/011k07,Tortoise\n/m/01g317,Person\n/m/0284d,"Dairy, cheese"\n`,
+    );
+    put(root, 'validation/ab.jpg', photo);
+    put(root, 'validation-annotations-bbox.csv', `${columns}\nab,/m/01g317,0.5,1,0.25,0.75,0\n`);
+    const dataset = await openDataset('openimages', root);
+    expect(dataset.categories.map(({ id, name }) => [id, name])).toEqual([
+      [1, 'Tortoise'],
+      [2, 'Person'],
+      [3, 'Dairy, cheese'],
+    ]);
+    expect((await dataset.load(dataset.images[0]!)).segments[0]).toMatchObject({ categoryId: 2 });
+    put(root, 'class-descriptions-boxable.csv', `${head}/m/011k07,Tortoise\n/m/01g317\n`);
+    expect(await complaint(openDataset('openimages', root))).toContain(`line ${head === '' ? 2 : 3} must be`);
+  });
+
+  it('OpenImages: a corner left out is not taken for 0', async () => {
+    const root = newRoot();
+    const columns = 'ImageID,LabelName,XMin,XMax,YMin,YMax,IsGroupOf';
+    put(root, 'class-descriptions-boxable.csv', 'LabelName,DisplayName\n/m/01g317,Person\n');
+    put(root, 'validation/ab.jpg', photo);
+    put(root, 'validation-annotations-bbox.csv', `${columns}\nab,/m/01g317,,0.5,,0.6,0\n`);
+    expect(await complaint(openDataset('openimages', root))).toMatch(/line 2: XMin.*got NaN, NaN, 0\.5, 0\.6/u);
+  });
+
+  it('Pascal VOC: comments, attributes and sizes of 0', async () => {
+    const root = newRoot();
+    const wanted = {
+      categoryId: 12,
+      isThing: true,
+      bboxXywh: [1, 0, 3, 4],
+      area: 12,
+      isCrowd: false,
+      isDifficult: true,
+    };
+    const cases = {
+      commented: xml(`<!-- ${dog.replace('dog', 'cat')} -->${dog}<!--<object><name>no class</name>-->`),
+      'commented-field': xml(dog.replace('<name>dog', '<!-- <name>cat</name> --><name>dog')),
+      attributes: xml(dog.replaceAll(/<(object|name|part|bndbox|difficult|xmin|ymax)>/gu, '<$1 id="1" by=\'me\'>')),
+      'attribute-size': xml(dog).replace('<size>', '<size unit="px">').replace('<width>', '<width unit="px">'),
+      zero: xml(dog).replace('<width>6', '<width>0').replace('<height>4', '<height>0'),
+      'zero-height': xml(dog).replace('<height>4', '<height>0'),
+    };
+    const names = Object.keys(cases);
+    put(root, 'VOC2012/ImageSets/Main/val.txt', names.join('\n'));
+    for (const [name, text] of Object.entries(cases)) {
+      put(root, `VOC2012/Annotations/${name}.xml`, text);
+      put(root, `VOC2012/JPEGImages/${name}.jpg`, photo);
+    }
+    const dataset = await openDataset('voc-2012', root, { split: 'val' });
+    for (const [i, name] of names.entries()) {
+      const { segments, height, width } = await dataset.load(dataset.images[i]!);
+      expect(segments, name).toEqual([wanted]);
+      expect([height, width], name).toEqual([4, 6]);
+    }
+  });
+
   it('COCO-Stuff, all and curated to 27', async () => {
     const root = newRoot();
     put(root, 'images/val2017/a.jpg', photo);

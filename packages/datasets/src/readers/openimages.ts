@@ -14,7 +14,7 @@ export interface OpenImagesFiles {
   readonly imageFolder: string;
   /** `*-annotations-bbox.csv`. */
   readonly boxes: string;
-  /** `*-class-descriptions-boxable.csv`: machine id and name, no header line. */
+  /** `*-class-descriptions-boxable.csv`: machine id and name; a header line (`LabelName,DisplayName`, from v6 on) is no class. */
   readonly classes: string;
 }
 
@@ -26,7 +26,7 @@ interface ShareBox {
 }
 
 /**
- * Opens OpenImages' boxes. The CSV is read line by line; category ids are the lines of the class file from 1; `IsGroupOf` boxes are crowds.
+ * Opens OpenImages' boxes. The CSV is read line by line; category ids are the lines of the class file from 1, its header not counted; `IsGroupOf` boxes are crowds.
  * Sizes come from the images, which must therefore be there.
  *
  * @throws U2SegError `not-found`, `io`, `bad-format` naming file, line and field
@@ -36,17 +36,21 @@ export async function openOpenImages(files: OpenImagesFiles): Promise<Dataset> {
     throw fileError('cannot read', files.classes, cause);
   });
   const machineIds = new Map<string, number>();
-  const categories = classText
+  const lines = withoutMark(classText)
     .split(/\r?\n/u)
-    .filter((line) => line !== '')
-    .map((line, i): DatasetCategory => {
-      const comma = line.indexOf(',');
-      if (comma < 1)
-        throw new U2SegError('bad-format', `${quoteName(files.classes)}: line ${i + 1} must be "machine id,name".`);
-      machineIds.set(line.slice(0, comma), i + 1);
-      const name = line.slice(comma + 1).replaceAll('"', '');
-      return { id: i + 1, name, supercategory: name, isThing: true };
-    });
+    .filter((line) => line !== '');
+  const skipped = hasHeader(lines) ? 1 : 0;
+  const categories = lines.slice(skipped).map((line, i): DatasetCategory => {
+    const comma = line.indexOf(',');
+    if (comma < 1)
+      throw new U2SegError(
+        'bad-format',
+        `${quoteName(files.classes)}: line ${i + 1 + skipped} must be "machine id,name".`,
+      );
+    machineIds.set(line.slice(0, comma), i + 1);
+    const name = line.slice(comma + 1).replaceAll('"', '');
+    return { id: i + 1, name, supercategory: name, isThing: true };
+  });
   const boxes = await readBoxes(files.boxes, machineIds);
   return {
     name: 'openimages',
@@ -64,6 +68,17 @@ export async function openOpenImages(files: OpenImagesFiles): Promise<Dataset> {
   };
 }
 
+/** Machine ids begin with a slash (`/m/01g317`); a first line that does not, above lines that do, names the columns. */
+function hasHeader([first, second]: readonly string[]): boolean {
+  if (first === undefined || first.startsWith('/')) return false;
+  return /^"?LabelName"?,/iu.test(first) || second?.startsWith('/') === true;
+}
+
+/** The text without the byte order mark that some editors put before it. */
+function withoutMark(text: string): string {
+  return text.startsWith('\uFEFF') ? text.slice(1) : text;
+}
+
 async function readBoxes(path: string, machineIds: ReadonlyMap<string, number>): Promise<Map<string, ShareBox[]>> {
   const boxes = new Map<string, ShareBox[]>();
   const wanted = ['ImageID', 'LabelName', 'XMin', 'YMin', 'XMax', 'YMax', 'IsGroupOf'] as const;
@@ -73,7 +88,7 @@ async function readBoxes(path: string, machineIds: ReadonlyMap<string, number>):
     for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
       number += 1;
       const where = `${quoteName(path)}: line ${number}`;
-      const fields = line.split(',');
+      const fields = (number === 1 ? withoutMark(line) : line).split(',');
       if (columns === undefined) {
         columns = wanted.map((name) => fields.indexOf(name));
         const missing = wanted.filter((_, i) => columns![i]! < 0);
@@ -83,7 +98,12 @@ async function readBoxes(path: string, machineIds: ReadonlyMap<string, number>):
       }
       if (line === '') continue;
       const [id, label, ...rest] = columns.map((column) => fields[column] ?? '');
-      const corners = rest.slice(0, 4).map(Number) as [number, number, number, number];
+      const corners = rest.slice(0, 4).map((text) => (text.trim() === '' ? NaN : Number(text))) as [
+        number,
+        number,
+        number,
+        number,
+      ];
       const categoryId = machineIds.get(label!);
       if (categoryId === undefined)
         throw new U2SegError('bad-format', `${where}: LabelName ${quoteName(label!)} is no listed class.`);

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BboxXywh, type Rle, rleArea, rleBbox, U2SegError } from '@u2seg/core';
+import { readImageHeader } from '../decode-image.ts';
 import { readLabelPng } from '../label-png.ts';
 import { fileError, quoteName } from '../read-source.ts';
 import { masksOfIds } from './coco-panoptic.ts';
@@ -32,7 +33,8 @@ export interface VocFiles {
 
 /**
  * Opens the boxes of a VOC split. VOC counts pixels from 1 and includes the last one; the boxes here start at 0:
- * `[xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1]`.
+ * `[xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1]`. Elements may carry attributes, what is commented out is not there, and
+ * a size of 0, as some tools leave it, is the photo's own.
  *
  * @throws U2SegError `not-found`, `io`, `bad-format` naming file, object and field
  */
@@ -48,15 +50,16 @@ export async function openVocBoxes({ name, split, root, categories }: VocFiles):
       .map((id) => ({ id, path: join(root, 'JPEGImages', `${id}.jpg`) })),
     load: async ({ id, path }) => {
       const file = join(root, 'Annotations', `${id}.xml`);
-      const xml = await readFile(file, 'utf8').catch((cause: unknown) => {
+      const text = await readFile(file, 'utf8').catch((cause: unknown) => {
         throw fileError('cannot read', file, cause);
       });
+      const xml = text.replaceAll(/<!--[\s\S]*?-->/gu, '');
       const where = quoteName(file);
       const size = textOf(where, xml, 'size');
-      const segments = [...xml.matchAll(/<object>([\s\S]*?)<\/object>/gu)].map(([, body], i): AnnotatedSegment => {
+      const segments = [...xml.matchAll(element('object', 'gu'))].map(([, body], i): AnnotatedSegment => {
         const at = `${where}: object[${i}]`;
         // parts (head, hand, foot) have names and boxes of their own
-        const object = body!.replaceAll(/<part>[\s\S]*?<\/part>/gu, '');
+        const object = body!.replaceAll(element('part', 'gu'), '');
         const label = textOf(at, object, 'name');
         const category = byName.get(label);
         if (category === undefined) {
@@ -72,10 +75,12 @@ export async function openVocBoxes({ name, split, root, categories }: VocFiles):
           bboxXywh,
           area: bboxXywh[2] * bboxXywh[3],
           isCrowd: false,
-          isDifficult: /<difficult>\s*1\s*<\/difficult>/u.test(object),
+          isDifficult: element('difficult').exec(object)?.[1]?.trim() === '1',
         };
       });
-      return { id, path, height: numberOf(where, size, 'height'), width: numberOf(where, size, 'width'), segments };
+      const stated = { height: numberOf(where, size, 'height'), width: numberOf(where, size, 'width') };
+      const { height, width } = stated.height > 0 && stated.width > 0 ? stated : await readImageHeader(path);
+      return { id, path, height, width, segments };
     },
   };
 }
@@ -121,8 +126,13 @@ export async function openVocMasks({ name, split, root, categories }: VocFiles):
   };
 }
 
+/** Matches an element with or without attributes; its content is the first group. */
+function element(name: string, flags: string = 'u'): RegExp {
+  return new RegExp(`<${name}(?:\\s(?:[^>]*[^>/])?)?>([\\s\\S]*?)</${name}\\s*>`, flags);
+}
+
 function textOf(where: string, xml: string, field: string): string {
-  const found = new RegExp(`<${field}>([\\s\\S]*?)</${field}>`, 'u').exec(xml)?.[1]?.trim();
+  const found = element(field).exec(xml)?.[1]?.trim();
   if (found === undefined || found === '') throw new U2SegError('bad-format', `${where}: <${field}> is missing.`);
   return found;
 }
