@@ -1,6 +1,13 @@
 import { U2SegError, type Backbone, type BackboneInfo } from '@u2seg/core';
-import { readSafetensors, readTorchCheckpoint, type NamedTensor } from '@u2seg/interchange';
+import {
+  readSafetensors,
+  readTorchCheckpoint,
+  splitPart,
+  type NamedTensor,
+  type UnreadTensor,
+} from '@u2seg/interchange';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { createOnnxExtractor, parseExtractorDeclaration } from './onnx-extractor.ts';
@@ -13,7 +20,10 @@ import { readVit } from './vit/vit-architecture.ts';
 import { createVitBackbone, type VitBackboneOptions } from './vit/vit-backbone.ts';
 
 export interface LoadBackboneOptions extends WeightCacheOptions, VitBackboneOptions, ResnetBackboneOptions {
-  /** A local `.pth`, `.pkl`, `.safetensors` or `.onnx` to use instead of a download (`--weights`). */
+  /**
+   * A local `.pth`, `.pkl`, `.safetensors` or `.onnx` to use instead of a download (`--weights`); of several networks in it
+   * `<file>#<part>` names one, such as `run.pth#model_ema`.
+   */
   readonly weights?: string;
   /** JSON that declares an `.onnx` file; its own path with `.json` appended where left out. */
   readonly declaration?: string;
@@ -38,15 +48,16 @@ export async function loadBackbone(name: string, options: LoadBackboneOptions = 
     const { path, sha256 } = await fetchWeights(entry, options);
     return backboneFrom(await readBytes(path), path, identityOf(entry, sha256), options);
   }
-  const bytes = await readBytes(options.weights);
+  const { file, part } = splitPart(options.weights, existsSync(options.weights));
+  const bytes = await readBytes(file);
   const weightsSha256 = createHash('sha256').update(bytes).digest('hex');
-  if (/\.onnx$/iu.test(options.weights)) return loadExtractor(bytes, weightsSha256, options.weights, options);
+  if (/\.onnx$/iu.test(file)) return loadExtractor(bytes, weightsSha256, file, options);
   const entry = officialWeights.find((candidate) => candidate.name === name);
   const identity =
     entry === undefined
       ? { name, license: options.license ?? 'unknown', weightsSha256 }
       : identityOf(entry, weightsSha256);
-  return backboneFrom(bytes, options.weights, identity, options);
+  return backboneFrom(bytes, file, identity, options, part);
 }
 
 /**
@@ -55,10 +66,17 @@ export async function loadBackbone(name: string, options: LoadBackboneOptions = 
  * @throws U2SegError `bad-format`
  */
 export function readCheckpoint(bytes: Uint8Array, source: string): readonly NamedTensor[] {
+  return openCheckpoint(bytes, source).tensors;
+}
+
+function openCheckpoint(
+  bytes: Uint8Array,
+  source: string,
+): { readonly tensors: readonly NamedTensor[]; readonly unread: readonly UnreadTensor[] } {
   // A safetensors file is a length of eight bytes, then a JSON object of that length.
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isSafetensors = bytes.length > 8 && bytes[8] === 0x7b && view.getBigUint64(0, true) < bytes.length;
-  return isSafetensors ? readSafetensors(bytes, source).tensors : readTorchCheckpoint(bytes, source).tensors;
+  return isSafetensors ? readSafetensors(bytes, source) : readTorchCheckpoint(bytes, source);
 }
 
 type Identity = Pick<BackboneInfo, 'name' | 'license' | 'weightsSha256'>;
@@ -72,15 +90,34 @@ async function backboneFrom(
   path: string,
   identity: Identity,
   options: LoadBackboneOptions,
+  part?: string,
 ): Promise<Backbone> {
   const source = basename(path);
-  const tensors = readCheckpoint(bytes, source);
+  const { tensors, unread } = openCheckpoint(bytes, source);
+  try {
+    return await backboneOf(source, tensors, identity, options, part);
+  } catch (cause) {
+    if (unread.length === 0 || !(cause instanceof U2SegError)) throw cause;
+    const names = unread.slice(0, 5).map(({ name, dtype }) => `${name} (${dtype})`);
+    throw new U2SegError(cause.code, `${cause.message} ${unread.length} tensors are not read: ${names.join(', ')}.`, {
+      cause,
+    });
+  }
+}
+
+async function backboneOf(
+  source: string,
+  tensors: readonly NamedTensor[],
+  identity: Identity,
+  options: LoadBackboneOptions,
+  part: string | undefined,
+): Promise<Backbone> {
   if (tensors.some(({ name }) => name.endsWith('cls_token'))) {
     const heads = options.heads === undefined ? {} : { heads: options.heads };
-    return createVitBackbone(readVit(tensors, { source, ...heads }), identity, options);
+    return createVitBackbone(readVit(tensors, { source, part, ...heads }), identity, options);
   }
   if (tensors.some(({ name }) => name.endsWith('layer1.0.conv1.weight'))) {
-    return createResnetBackbone(readResnet(tensors, source), identity, options);
+    return createResnetBackbone(readResnet(tensors, source, part), identity, options);
   }
   const shown = tensors.slice(0, 5).map(({ name }) => name);
   throw new U2SegError(

@@ -51,6 +51,7 @@ export {
 } from './checkpoint/pickle-values.ts';
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from './checkpoint/safetensors.ts';
 export { readTorchCheckpoint, type TorchCheckpoint } from './checkpoint/torch-checkpoint.ts';
+export { findNetwork, type FindNetworkOptions, splitPart, type WrappedNetwork } from './checkpoint/wrapped-networks.ts';
 export { type TorchValue, writeTorchCheckpoint } from './checkpoint/torch-writer.ts';
 export {
   microsoftDomain,

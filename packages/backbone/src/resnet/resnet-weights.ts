@@ -36,12 +36,13 @@ const stageCount = 4;
  * checkpoint, of which the teacher is taken. A classifier `fc` is left out.
  *
  * @param source - what to call the file in an error
+ * @param part - which of several networks in the checkpoint: what stands before its names, such as `model_ema`
  * @throws U2SegError `not-found` for a parameter that is missing, `shape-mismatch` for one that does not fit,
  * `unsupported` for basic blocks (ResNet-18, -34)
  */
-export function readResnet(tensors: readonly NamedTensor[], source = 'checkpoint'): ResnetWeights {
+export function readResnet(tensors: readonly NamedTensor[], source = 'checkpoint', part?: string): ResnetWeights {
   const where = `readResnet: ${source}`;
-  const named = unwrapParameters(where, tensors, 'conv1.weight');
+  const named = unwrapParameters(where, tensors, 'conv1.weight', part);
   const tensor = (name: string): NamedTensor => {
     const found = named.get(name);
     if (found === undefined) throw new U2SegError('not-found', `${where}: the parameter "${name}" is missing.`);

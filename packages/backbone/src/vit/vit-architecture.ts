@@ -40,6 +40,8 @@ export interface VitReadOptions {
   readonly heads?: number;
   /** What to call the file in an error. */
   readonly source?: string;
+  /** Which of several networks in the checkpoint: what stands before its names, such as `model_ema`. */
+  readonly part?: string | undefined;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface VitReadOptions {
  */
 export function readVit(tensors: readonly NamedTensor[], options: VitReadOptions = {}): VitWeights {
   const where = `readVit: ${options.source ?? 'checkpoint'}`;
-  const found = unwrapParameters(where, tensors, 'cls_token');
+  const found = unwrapParameters(where, tensors, 'cls_token', options.part);
   const named = new Map<string, NamedTensor>();
   // DINOv2's sharded training checkpoints number blocks twice: blocks.<chunk>.<block>.
   for (const [name, tensor] of found) named.set(name.replace(/^blocks\.\d+\.(\d+)\./u, 'blocks.$1.'), tensor);

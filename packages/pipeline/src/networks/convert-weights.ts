@@ -18,11 +18,11 @@ import { readSafetensors, writeTorchCheckpoint, type NamedTensor } from '@u2seg/
 import { trainPreset, type TrainPreset } from '@u2seg/self-train';
 import { hashFile } from '../run/hash.ts';
 import { readModel, writeModel } from './model-file.ts';
-import { readNetworkCheckpoint } from './network-checkpoint.ts';
+import { readNetworkCheckpoint, splitWeightsPath } from './network-checkpoint.ts';
 import { findModel } from './find-model.ts';
 
 export interface ConvertOptions {
-  /** A checkpoint (`.pth`, `.pkl`, `.ckpt`, `.safetensors`), one of our model files, or a run. */
+  /** A checkpoint (`.pth`, `.pkl`, `.ckpt`, `.safetensors`), one of our model files, or a run; `<file>#<part>` for one of several networks in it. */
   readonly from: string;
   /** `.safetensors` becomes a model file for `u2seg predict`, `.pth` a checkpoint in detectron2’s layout. */
   readonly to: string;
@@ -95,7 +95,13 @@ async function foreignModel(path: string, named: string | undefined): Promise<Op
   }
   return {
     model,
-    info: { network: fitted, things, stuff, testSize, trainedOn: `converted from ${await hashFile(path)}` },
+    info: {
+      network: fitted,
+      things,
+      stuff,
+      testSize,
+      trainedOn: `converted from ${await hashFile((await splitWeightsPath(path)).file)}`,
+    },
     report: `network of ${name}, ${things} thing and ${stuff} stuff classes. ${describeReport(report)}`,
   };
 }

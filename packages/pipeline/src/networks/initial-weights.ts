@@ -4,18 +4,20 @@ import { U2SegError } from '@u2seg/core';
 import { fetchWeights, findOfficialWeights, officialWeights } from '@u2seg/backbone';
 import { loadStateDict, renameCheckpoint, type PanopticCascadeModel } from '@u2seg/heads';
 import { describeReport } from '@u2seg/heads/internal';
-import { readNetworkCheckpoint } from './network-checkpoint.ts';
+import { hashFile } from '../run/hash.ts';
+import { readNetworkCheckpoint, splitWeightsPath } from './network-checkpoint.ts';
 import { findModel } from './find-model.ts';
 
 /**
  * The file that initial weights are in; official ones are downloaded once.
  *
- * @param init - `dino-resnet50`, a checkpoint (`.pth`, `.pkl`, `.ckpt`, `.safetensors`), or a run
+ * @param init - `dino-resnet50`, a checkpoint (`.pth`, `.pkl`, `.ckpt`, `.safetensors`; `<file>#<part>` for one of several
+ * networks in it), or a run
  * @throws U2SegError `not-found` or, for official weights that are neither cached nor reachable, `unavailable`
  */
 export async function findInitialWeights(init: string): Promise<string> {
-  const here = await stat(init).catch(() => undefined);
-  if (here !== undefined) return here.isDirectory() ? findModel(init) : init;
+  const { file } = await splitWeightsPath(init);
+  if ((await stat(file).catch(() => undefined)) !== undefined) return findModel(init);
   if (officialWeights.some(({ name, architecture }) => name === init && architecture === 'resnet'))
     return (await fetchWeights(findOfficialWeights(init)).catch(explain)).path;
   const names = officialWeights.flatMap(({ name, architecture }) => (architecture === 'resnet' ? [name] : []));
@@ -23,6 +25,12 @@ export async function findInitialWeights(init: string): Promise<string> {
     'not-found',
     `${init}: no such checkpoint or run to start from, and none of the weights ${names.join(', ')}.`,
   );
+}
+
+/** Hashes of the file that initial weights are in, and of which of its networks they are. */
+export async function hashesOfInitialWeights(path: string): Promise<readonly string[]> {
+  const { file, part } = await splitWeightsPath(path);
+  return [await hashFile(file), ...(part === undefined ? [] : [part])];
 }
 
 function explain(cause: unknown): never {

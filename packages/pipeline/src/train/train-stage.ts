@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { clusterStage } from '../cluster/cluster-stage.ts';
 import type { PipelineConfig } from '../config/config.ts';
 import { hashFile, hashOf } from '../run/hash.ts';
-import { findInitialWeights, initializeFrom } from '../networks/initial-weights.ts';
+import { findInitialWeights, hashesOfInitialWeights, initializeFrom } from '../networks/initial-weights.ts';
 import { mergeStage, type LabelTables } from '../merge/merge-stage.ts';
 import { predictWithViews } from '../networks/predict-with-views.ts';
 import { modelPath, readModel, writeModel, type ModelInfo } from '../networks/model-file.ts';
@@ -182,7 +182,7 @@ export async function trainModel(context: StageContext, tables: TrainingTables):
     [predict.shortestEdge, predict.maxSize, predict.minPanopticScore],
     config.merge.maxInstances,
     config.seed,
-    ...(initial === undefined ? [] : [await hashFile(initial)]),
+    ...(initial === undefined ? [] : await hashesOfInitialWeights(initial)),
   );
   const folder = stageFolder(run.folder, 'train', inputsHash);
   const path = modelPath(folder);
