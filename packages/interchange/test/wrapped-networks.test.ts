@@ -14,8 +14,18 @@ const find = (tensors: readonly NamedTensor[], part?: string): ReturnType<typeof
   });
 
 const words = [
-  ...['state_dict', 'model', 'net', 'module', '_orig_mod', '_fsdp_wrapped_module', 'backbone'],
-  ...['ema_state', 'ema_state_dict', 'model_ema', 'student', 'teacher'],
+  'state_dict',
+  'model',
+  'net',
+  'module',
+  '_orig_mod',
+  '_fsdp_wrapped_module',
+  'backbone',
+  'ema_state',
+  'ema_state_dict',
+  'model_ema',
+  'student',
+  'teacher',
 ];
 
 describe('findNetwork', () => {

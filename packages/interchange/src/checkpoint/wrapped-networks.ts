@@ -3,13 +3,33 @@ import type { NamedTensor } from './named-tensor.ts';
 
 /** Where training code keeps a network: the keys of its checkpoints, and the names of modules around the network. */
 const wrappers: ReadonlySet<string> = new Set([
-  ...['state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'network', 'student', 'student_model'],
-  ...['teacher', 'teacher_model', 'modelStudent', 'modelTeacher'],
-  ...['ema', 'ema_model', 'ema_state', 'ema_state_dict', 'model_ema', 'state_dict_ema'],
+  'state_dict',
+  'model_state_dict',
+  'model_state',
+  'model',
+  'net',
+  'network',
+  'student',
+  'student_model',
+  'teacher',
+  'teacher_model',
+  'modelStudent',
+  'modelTeacher',
+  'ema',
+  'ema_model',
+  'ema_state',
+  'ema_state_dict',
+  'model_ema',
+  'state_dict_ema',
 ]);
 /** Modules that torch puts around a network or any part of it; they are no part of a network's own names. */
 const around: ReadonlySet<string> = new Set([
-  ...['module', '_orig_mod', '_fsdp_wrapped_module', '_fpw_module', '_checkpoint_wrapped_module', '_forward_module'],
+  'module',
+  '_orig_mod',
+  '_fsdp_wrapped_module',
+  '_fpw_module',
+  '_checkpoint_wrapped_module',
+  '_forward_module',
 ]);
 
 /** A network in a checkpoint. */

@@ -18,7 +18,7 @@ import { readSafetensors, writeTorchCheckpoint, type NamedTensor } from '@u2seg/
 import { trainPreset, type TrainPreset } from '@u2seg/self-train';
 import { hashFile } from '../run/hash.ts';
 import { readModel, writeModel } from './model-file.ts';
-import { readNetworkCheckpoint, splitWeightsPath } from './network-checkpoint.ts';
+import { openNetworkCheckpoint, splitWeightsPath } from './network-checkpoint.ts';
 import { findModel } from './find-model.ts';
 
 export interface ConvertOptions {
@@ -71,14 +71,14 @@ async function ownModel(path: string): Promise<Opened | undefined> {
 }
 
 async function foreignModel(path: string, named: string | undefined): Promise<Opened> {
-  const tensors = await readNetworkCheckpoint(path);
+  const { tensors, note } = await openNetworkCheckpoint(path);
   const rows = (end: string): number | undefined => [...tensors].find(([name]) => name.endsWith(end))?.[1].shape[0];
   const cascade = rows('roi_heads.box_predictor.0.cls_score.weight');
   const classes = cascade ?? rows('roi_heads.box_predictor.cls_score.weight');
   if (classes === undefined) {
     throw new U2SegError(
       'bad-format',
-      `${path}: has no classifier roi_heads.box_predictor: it is no Mask R-CNN or Cascade Mask R-CNN of detectron2 (a backbone alone goes to train.init).`,
+      `${path}: has no classifier roi_heads.box_predictor: it is no Mask R-CNN or Cascade Mask R-CNN of detectron2 (a backbone alone goes to train.init).${note}`,
     );
   }
   const semantic = rows('sem_seg_head.predictor.weight');
@@ -91,7 +91,10 @@ async function foreignModel(path: string, named: string | undefined): Promise<Op
   const report = loadStateDict(model, renamed, { onMismatch: 'report', source: path });
   if (report.missing.length + report.mismatched.length > 0) {
     model.dispose();
-    throw new U2SegError('bad-format', `${path}: does not fit the network of ${name}. ${describeReport(report)}`);
+    throw new U2SegError(
+      'bad-format',
+      `${path}: does not fit the network of ${name}. ${describeReport(report)}${note}`,
+    );
   }
   return {
     model,
@@ -102,7 +105,7 @@ async function foreignModel(path: string, named: string | undefined): Promise<Op
       testSize,
       trainedOn: `converted from ${await hashFile((await splitWeightsPath(path)).file)}`,
     },
-    report: `network of ${name}, ${things} thing and ${stuff} stuff classes. ${describeReport(report)}`,
+    report: `network of ${name}, ${things} thing and ${stuff} stuff classes. ${describeReport(report)}${note}`,
   };
 }
 

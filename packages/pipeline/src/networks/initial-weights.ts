@@ -5,7 +5,7 @@ import { fetchWeights, findOfficialWeights, officialWeights } from '@u2seg/backb
 import { loadStateDict, renameCheckpoint, type PanopticCascadeModel } from '@u2seg/heads';
 import { describeReport } from '@u2seg/heads/internal';
 import { hashFile } from '../run/hash.ts';
-import { readNetworkCheckpoint, splitWeightsPath } from './network-checkpoint.ts';
+import { openNetworkCheckpoint, splitWeightsPath } from './network-checkpoint.ts';
 import { findModel } from './find-model.ts';
 
 /**
@@ -46,10 +46,14 @@ function explain(cause: unknown): never {
  * @throws U2SegError `conflict` if nothing fits
  */
 export async function initializeFrom(model: PanopticCascadeModel, path: string): Promise<string> {
-  const { tensors } = renameCheckpoint(await readNetworkCheckpoint(path), model.store.specs.keys());
+  const checkpoint = await openNetworkCheckpoint(path);
+  const { tensors } = renameCheckpoint(checkpoint.tensors, model.store.specs.keys());
   const report = loadStateDict(model, tensors, { onMismatch: 'report', source: path });
   if (report.loaded.length === 0) {
-    throw new U2SegError('conflict', `${path}: none of its tensors fits the network. ${describeReport(report)}`);
+    throw new U2SegError(
+      'conflict',
+      `${path}: none of its tensors fits the network. ${describeReport(report)}${checkpoint.note}`,
+    );
   }
-  return `${path}: ${describeReport(report)}`;
+  return `${path}: ${describeReport(report)}${checkpoint.note}`;
 }

@@ -17,13 +17,30 @@ const wrappers: readonly string[] = ['model.', 'state_dict.', 'teacher.'];
  * the readers do
  */
 export async function readNetworkCheckpoint(path: string): Promise<ReadonlyMap<string, CheckpointTensor>> {
+  return (await openNetworkCheckpoint(path)).tensors;
+}
+
+/** A checkpoint's network, and a sentence about what of the file is not read; empty where all is. */
+export async function openNetworkCheckpoint(
+  path: string,
+): Promise<{ readonly tensors: ReadonlyMap<string, CheckpointTensor>; readonly note: string }> {
   const { file, part } = await splitWeightsPath(path);
   const bytes = await readFile(file).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new U2SegError('not-found', `${file}: the checkpoint cannot be read: ${reason}.`, { cause });
   });
   const read = extname(file) === '.safetensors' ? readSafetensors : readTorchCheckpoint;
-  const { tensors } = read(new Uint8Array(bytes), file);
+  const { tensors, unread } = read(new Uint8Array(bytes), file);
+  const names = unread.map(({ name, dtype }) => `${name} (${dtype})`).join(', ');
+  const note = unread.length === 0 ? '' : ` ${unread.length} tensors of types that are not read: ${names}.`;
+  return { tensors: networkOf(file, tensors, part), note };
+}
+
+function networkOf(
+  file: string,
+  tensors: readonly NamedTensor[],
+  part: string | undefined,
+): ReadonlyMap<string, CheckpointTensor> {
   const network = findNetwork(file, tensors, { isKey: isStem, part, hint: `write ${file}#<name>` });
   if (network === undefined) return unwrapped(tensors);
   if (part !== undefined) return network.tensors;

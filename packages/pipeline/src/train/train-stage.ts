@@ -14,7 +14,7 @@ import {
 import { z } from 'zod';
 import { clusterStage } from '../cluster/cluster-stage.ts';
 import type { PipelineConfig } from '../config/config.ts';
-import { hashFile, hashOf } from '../run/hash.ts';
+import { hashOf } from '../run/hash.ts';
 import { findInitialWeights, hashesOfInitialWeights, initializeFrom } from '../networks/initial-weights.ts';
 import { mergeStage, type LabelTables } from '../merge/merge-stage.ts';
 import { predictWithViews } from '../networks/predict-with-views.ts';

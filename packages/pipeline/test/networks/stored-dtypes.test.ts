@@ -160,6 +160,21 @@ describe('a tensor stored as', () => {
     } else await expect(converted).rejects.toThrow(refused(path));
   });
 
+  it('tensors of types that are not read are named in the report', async () => {
+    const path = join(folder, 'unread.safetensors');
+    const bytes = writeSafetensors([
+      ...detectorTensors().map(([name, shape, data]) => ({ name, dtype: 'float32', shape, data }) as const),
+      { name: 'scale', dtype: 'float8_e5m2', shape: [1], data: Uint8Array.of(1) },
+    ]);
+    const at = Buffer.from(bytes.buffer).indexOf('"F8_E5M2"');
+    bytes.set(Buffer.from('"F8_E8M0"'), at);
+    await writeFile(path, bytes);
+    const fresh = PanopticCascadeModel.create(network, { seed: 2 });
+    expect(await initializeFrom(fresh, path)).toContain('1 tensors of types that are not read: scale (F8_E8M0).');
+    expectWanted(fresh);
+    fresh.dispose();
+  });
+
   it.each(dtypes.filter((dtype) => writable('safetensors', dtype)))('%s in a model file', async (dtype) => {
     const path = join(folder, `own-${dtype}.safetensors`);
     const named = detectorTensors().map(([name, shape, values]) => ({
