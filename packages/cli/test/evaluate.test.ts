@@ -78,7 +78,7 @@ describe('u2seg evaluate', () => {
     ['an unknown image', (results: Record<string, unknown>[]) => [{ ...results[0], image_id: 99 }], /image_id.*99/u],
     [
       'an unknown category',
-      (results: Record<string, unknown>[]) => [{ ...results[0], category_id: 77 }],
+      (results: Record<string, unknown>[]) => [results[0], { ...results[0], category_id: 77 }],
       /category_id.*77/u,
     ],
     [
@@ -86,7 +86,7 @@ describe('u2seg evaluate', () => {
       (results: Record<string, unknown>[]) => [{ ...results[0], segmentation: { size: [9, 9], counts: 'a9' } }],
       /segmentation/u,
     ],
-    ['no list', () => ({ annotations: [] }), /coco_instances_results\.json/u],
+    ['no list', () => ({ results: [] }), /coco_instances_results\.json/u],
   ])('names file and field of %s', async (_, change, sentence) => {
     const pred = await resultsFile(change as (results: Record<string, unknown>[]) => unknown);
     const { code, stderr } = await u2seg([

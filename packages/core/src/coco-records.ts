@@ -13,6 +13,7 @@ export interface CocoRecord {
 
 export interface CocoImageRecord extends CocoRecord {
   readonly id: number;
+  /** Pixels; 0, as the width, where the file does not say and the rules let it. */
   readonly height: number;
   readonly width: number;
 }
@@ -35,8 +36,10 @@ export interface CocoInstanceRecord<I, C> extends CocoRecord {
 export interface CocoInstanceShape {
   /** Input pixels; sides of at least 0. */
   readonly bboxXywh: BboxXywh;
-  /** Square pixels, at least 0. */
+  /** Square pixels, at least 0; the box's where the file states none. */
   readonly area: number;
+  /** Whether the file states the area. */
+  readonly areaStated: boolean;
   readonly isCrowd: boolean;
 }
 
@@ -52,6 +55,9 @@ export function cocoImages(file: string, root: JsonObject, rules: CocoRules): Co
     const record = objectAt(at, value);
     const id = idAt(at, record, rules);
     const where = `${at} (id ${id})`;
+    if (rules.unsized && (isUnsaid(record['height']) || isUnsaid(record['width']))) {
+      return { where, record, id, height: 0, width: 0 };
+    }
     const height = integerAt(where, record, 'height', 1);
     const width = integerAt(where, record, 'width', 1);
     if (!rules.hugeImages && height * width >= 2 ** 32) {
@@ -85,7 +91,7 @@ export function cocoCategories(
       id,
       name: !rules.unnamed ? textAt(where, record, 'name') : typeof name === 'string' ? name : String(id),
       supercategory: typeof supercategory === 'string' ? supercategory : '',
-      isThing: flagAt(where, record, 'isthing', things, rules),
+      isThing: flagAt(where, record, 'isthing', things),
     };
   });
 }
@@ -120,11 +126,21 @@ export function cocoInstance<I, C>(
 }
 
 /** Box, area and crowd flag of an instance. @throws U2SegError `bad-format` naming file, record and field */
-export function cocoInstanceShape({ where, record }: CocoRecord, rules: CocoRules): CocoInstanceShape {
+export function cocoInstanceShape({ where, record }: CocoRecord): CocoInstanceShape {
   const bboxXywh = bboxAt(where, record);
-  const area =
-    rules.areaFromBox && record['area'] === undefined ? bboxXywh[2] * bboxXywh[3] : finiteAt(where, record, 'area', 0);
-  return { bboxXywh, area, isCrowd: flagAt(where, record, 'iscrowd', false, rules) };
+  const areaStated = !isAbsent(record['area']);
+  const area = areaStated ? finiteAt(where, record, 'area', 0) : bboxXywh[2] * bboxXywh[3];
+  return { bboxXywh, area, areaStated, isCrowd: flagAt(where, record, 'iscrowd', false) };
+}
+
+/** Whether a field is left out, or null as some exporters leave it out. */
+export function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
+/** Whether a side of an image is left out, or what exporters write that do not know it. */
+function isUnsaid(side: unknown): boolean {
+  return isAbsent(side) || side === 0 || side === -1;
 }
 
 /** `bbox`, [x, y, width, height]. @throws U2SegError `bad-format` unless four finite numbers, sides of at least 0 */
@@ -144,11 +160,11 @@ export function idAt(where: string, record: JsonObject, rules: CocoRules, field 
   return integerAt(where, record, field, rules.negativeIds ? -Infinity : 0);
 }
 
-/** A flag; `absent` where the file has none. */
-export function flagAt(where: string, record: JsonObject, field: string, absent: boolean, rules: CocoRules): boolean {
+/** A flag, as 1 and 0 or as true and false; `absent` where the file has none. */
+export function flagAt(where: string, record: JsonObject, field: string, absent: boolean): boolean {
   const value = record[field] ?? (absent ? 1 : 0);
   if (value === 0 || value === 1) return value === 1;
-  if (rules.booleanFlags && typeof value === 'boolean') return value;
+  if (typeof value === 'boolean') return value;
   throw badRecord(where, field, '0 or 1', value);
 }
 

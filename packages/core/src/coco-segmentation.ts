@@ -11,32 +11,42 @@ interface Size {
   readonly width: number;
 }
 
-/** A segmentation whose form is checked; `text` is checked when it is decoded, by {@link decodingText}. */
+/**
+ * A segmentation whose form is checked; `text` is checked when it is decoded, by {@link decodingText}. `none` is a record without a
+ * mask: nothing, or nothing in it. Run lengths carry the size of their mask.
+ */
 export type CocoSegmentation =
+  | { readonly form: 'none' }
   | { readonly form: 'polygons'; readonly polygons: readonly (readonly number[])[] }
-  | { readonly form: 'counts'; readonly counts: Uint32Array }
-  | { readonly form: 'text'; readonly text: string };
+  | (Size & { readonly form: 'counts'; readonly counts: Uint32Array })
+  | (Size & { readonly form: 'text'; readonly text: string });
+
+/** Numbers of a polygon of three corners; what has fewer covers no pixel. */
+const fewestNumbers = 6;
 
 /**
- * Checks a `segmentation`.
+ * Checks a `segmentation`. Polygons of fewer than three corners count for nothing; where nothing is left the form is `none`.
  *
  * @param where - file and record, as messages shall name them
- * @param size - of the record's image, in pixels
- * @throws U2SegError `bad-format` naming file, record and field: no polygon, one of fewer than three corners or with an odd
- *   number of values, another size than the image's, counts that do not add up
+ * @param size - of the record's image, in pixels; 0 x 0 where it is not known: run lengths then have their own, polygons no mask
+ * @throws U2SegError `bad-format` naming file, record and field: a polygon with an odd number of values, another size than the
+ *   image's, counts that do not add up
  */
 export function cocoSegmentation(where: string, value: unknown, size: Size, rules: CocoRules): CocoSegmentation {
+  if (value === undefined || value === null) return { form: 'none' };
   if (Array.isArray(value)) {
-    if (value.length === 0) throw badRecord(where, 'segmentation', 'at least one polygon, or run lengths', value);
     value.forEach((polygon: unknown, i) => checkPolygon(where, polygon, i));
-    return { form: 'polygons', polygons: value as number[][] };
+    const polygons = (value as number[][]).filter(({ length }) => length >= fewestNumbers);
+    return polygons.length === 0 || size.height === 0 ? { form: 'none' } : { form: 'polygons', polygons };
   }
   if (!isJsonObject(value)) throw badRecord(where, 'segmentation', 'polygons or { size, counts }', value);
-  const { height, width } = size;
   const { counts } = value;
-  checkSize(where, value['size'], size, rules);
-  if (typeof counts === 'string') return { form: 'text', text: counts };
+  const { height, width } = size.height === 0 ? ownSize(where, value['size']) : size;
+  checkSize(where, value['size'], { height, width }, rules);
+  if (typeof counts === 'string')
+    return counts === '' ? { form: 'none' } : { form: 'text', text: counts, height, width };
   if (!Array.isArray(counts)) throw badRecord(where, 'segmentation.counts', 'a string or a list', counts);
+  if (counts.length === 0) return { form: 'none' };
   let sum = 0;
   counts.forEach((count: unknown, i) => {
     if (!Number.isSafeInteger(count) || (count as number) < 0) {
@@ -47,18 +57,19 @@ export function cocoSegmentation(where: string, value: unknown, size: Size, rule
   if (sum !== height * width) {
     throw badRecord(where, 'segmentation.counts', `lengths that add up to ${height} x ${width} pixels`, sum);
   }
-  return { form: 'counts', counts: Uint32Array.from(counts as number[]) };
+  return { form: 'counts', counts: Uint32Array.from(counts as number[]), height, width };
 }
 
 /**
- * The mask of a `segmentation`.
+ * The mask of a `segmentation`; undefined where the record has none.
  *
  * @throws U2SegError `bad-format` as {@link cocoSegmentation}
  */
-export function cocoMask(where: string, value: unknown, size: Size, rules: CocoRules): Rle {
-  const { height, width } = size;
+export function cocoMask(where: string, value: unknown, size: Size, rules: CocoRules): Rle | undefined {
   const segmentation = cocoSegmentation(where, value, size, rules);
-  if (segmentation.form === 'polygons') return rleFromPolygons(segmentation.polygons, height, width);
+  if (segmentation.form === 'none') return undefined;
+  if (segmentation.form === 'polygons') return rleFromPolygons(segmentation.polygons, size.height, size.width);
+  const { height, width } = segmentation;
   if (segmentation.form === 'counts') return { height, width, counts: segmentation.counts };
   return decodingText(where, () => rleFromString(height, width, segmentation.text));
 }
@@ -73,6 +84,16 @@ export function decodingText<T>(where: string, decode: () => T): T {
   }
 }
 
+/** The size that run lengths state where their image has none. */
+function ownSize(where: string, size: unknown): Size {
+  const [height, width] = (Array.isArray(size) ? size : []) as unknown[];
+  const wanted = (side: unknown): side is number => Number.isSafeInteger(side) && (side as number) > 0;
+  if (!wanted(height) || !wanted(width) || height * width >= 2 ** 32) {
+    throw badRecord(where, 'segmentation.size', '[height, width] of fewer than 2^32 pixels', size);
+  }
+  return { height, width };
+}
+
 function checkSize(where: string, size: unknown, { height, width }: Size, rules: CocoRules): void {
   const fits = Array.isArray(size) && (rules.longSizes || size.length === 2) && size[0] === height && size[1] === width;
   if (!fits) throw badRecord(where, 'segmentation.size', `[${height}, ${width}], the size of its image`, size);
@@ -80,7 +101,7 @@ function checkSize(where: string, size: unknown, { height, width }: Size, rules:
 
 function checkPolygon(where: string, polygon: unknown, i: number): void {
   const field = `segmentation[${i}]`;
-  if (!Array.isArray(polygon) || polygon.length < 6 || polygon.length % 2 !== 0) {
+  if (!Array.isArray(polygon) || polygon.length % 2 !== 0) {
     throw badRecord(where, field, 'x, y of at least three corners', polygon);
   }
   for (const value of polygon as unknown[]) {

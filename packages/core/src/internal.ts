@@ -1,5 +1,5 @@
 /** What our other packages and the tests take beyond what is promised to others; it may change in any release. */
-export { bboxAt, cocoCategories, cocoInstanceShape } from './coco-records.ts';
+export { bboxAt, cocoCategories, cocoInstanceShape, isAbsent } from './coco-records.ts';
 export { cocoMask, cocoSegmentation, decodingText } from './coco-segmentation.ts';
 export { errorCodes, isErrorCode } from './errors.ts';
 export {

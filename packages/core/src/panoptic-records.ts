@@ -1,5 +1,5 @@
 /** Records of COCO panoptic JSON files, from the parsed document to checked values. */
-import { addOnce, bboxAt, flagAt, idAt, type CocoRecord } from './coco-records.ts';
+import { addOnce, bboxAt, flagAt, idAt, isAbsent, type CocoRecord } from './coco-records.ts';
 import type { CocoRules } from './coco-rules.ts';
 import { arrayAt, entryAt, finiteAt, integerAt, objectAt, textAt } from './json-record.ts';
 import type { BboxXywh } from './rle.ts';
@@ -15,6 +15,7 @@ export interface PanopticSegmentRecord<C> extends CocoRecord {
   readonly id: number;
   readonly category: C;
   readonly isCrowd: boolean;
+  /** Square pixels as the file states them, whole or not; the map need not agree. */
   readonly area?: number;
   readonly bboxXywh?: BboxXywh;
 }
@@ -51,19 +52,8 @@ export function panopticRecord(
  * @throws U2SegError `bad-format` naming file, record and field; `conflict` for an id that occurs twice
  */
 export function panopticSegments<C>(
-  annotation: CocoRecord,
-  categories: ReadonlyMap<number, C>,
-  rules: CocoRules & { readonly segmentBoxes: true },
-): Required<PanopticSegmentRecord<C>>[];
-export function panopticSegments<C>(
-  annotation: CocoRecord,
-  categories: ReadonlyMap<number, C>,
-  rules: CocoRules,
-): PanopticSegmentRecord<C>[];
-export function panopticSegments<C>(
   { where, record }: CocoRecord,
   categories: ReadonlyMap<number, C>,
-  rules: CocoRules,
 ): PanopticSegmentRecord<C>[] {
   const seen = new Set<number>();
   return arrayAt(where, record, 'segments_info').map((value, i) => {
@@ -72,11 +62,15 @@ export function panopticSegments<C>(
     const id = integerAt(at, segment, 'id', 1);
     addOnce(seen, id, () => `${at}: id ${id} occurs twice in this image`);
     const category = entryAt(at, segment, 'category_id', categories, 'categories');
-    const isCrowd = flagAt(at, segment, 'iscrowd', false, rules);
-    const known = { where: at, record: segment, id, category, isCrowd };
-    if (rules.segmentBoxes) {
-      return { ...known, bboxXywh: bboxAt(at, segment), area: finiteAt(at, segment, 'area', 0) };
-    }
-    return segment['area'] === undefined ? known : { ...known, area: integerAt(at, segment, 'area') };
+    const isCrowd = flagAt(at, segment, 'iscrowd', false);
+    return {
+      where: at,
+      record: segment,
+      id,
+      category,
+      isCrowd,
+      ...(isAbsent(segment['bbox']) ? {} : { bboxXywh: bboxAt(at, segment) }),
+      ...(isAbsent(segment['area']) ? {} : { area: finiteAt(at, segment, 'area', 0) }),
+    };
   });
 }

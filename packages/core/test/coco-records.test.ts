@@ -22,15 +22,14 @@ const readCategory = (change: object, rules: CocoRules, things?: boolean): unkno
   cocoCategories('f', { categories: [{ id: 1, name: 'cat', ...change }] }, rules, things)[0];
 const readInstance = (change: object, rules: CocoRules) => {
   const record = cocoInstance('f', 0, { ...instance, ...change }, images, categories, new Set(), rules);
-  return { ...record, ...cocoInstanceShape(record, rules) };
+  return { ...record, ...cocoInstanceShape(record) };
 };
 const readPanoptic = (change: object, rules: CocoRules) =>
   panopticRecord('f', 0, { ...annotation, ...change }, images, new Set(), rules);
-const readSegment = (change: object, rules: CocoRules) =>
+const readSegment = (change: object) =>
   panopticSegments(
     { where: 'f: annotations[0]', record: { segments_info: [{ ...segment, ...change }] } },
     categories,
-    rules,
   )[0]!;
 const readMask = (value: unknown, rules: CocoRules) => cocoMask('f: a', value, { height: 3, width: 4 }, rules);
 
@@ -61,19 +60,20 @@ describe('COCO records', () => {
       fileName: '5.png',
       where: 'f: annotations[0] (image 5)',
     });
-    expect(readSegment({ iscrowd: 1 }, rules)).toMatchObject({ id: 7, category: 'cat', area: 3, isCrowd: true });
+    expect(readSegment({ iscrowd: 1 })).toMatchObject({ id: 7, category: 'cat', area: 3, isCrowd: true });
   });
 
   /** What each rule lets pass: field, how to read it, and what `scoringRules` and `datasetRules` make of it. */
   it.each<[keyof CocoRules, (rules: CocoRules) => unknown]>([
     ['negativeIds', (rules) => readImages({ id: -1 }, rules)],
-    ['booleanFlags', (rules) => readInstance({ iscrowd: true }, rules)],
-    ['booleanFlags', (rules) => readCategory({ isthing: false }, rules)],
     ['unnamed', (rules) => readCategory({ name: undefined }, rules)],
     ['unnamed', (rules) => readPanoptic({ file_name: '' }, rules)],
     ['hugeImages', (rules) => readImages({ height: 65536, width: 65536 }, rules)],
     ['longSizes', (rules) => readMask({ size: [3, 4, 1], counts: [12] }, rules)],
-    ['areaFromBox', (rules) => readInstance({ area: undefined }, rules)],
+    ...[undefined, null, 0, -1].flatMap((side): [keyof CocoRules, (rules: CocoRules) => unknown][] => [
+      ['unsized', (rules) => readImages({ height: side }, rules)],
+      ['unsized', (rules) => readImages({ height: side, width: side }, rules)],
+    ]),
   ])('pass only where the rule %s says so', (rule, read) => {
     for (const rules of [scoringRules, datasetRules]) {
       for (const allowed of [true, false]) {
@@ -85,23 +85,34 @@ describe('COCO records', () => {
     expect(scoringRules[rule]).not.toBe(datasetRules[rule]);
   });
 
-  it('have a box and an area in a panoptic segment where the rules want them', () => {
-    expect(readSegment({ bbox: undefined, area: undefined }, scoringRules)).not.toHaveProperty('area');
-    expect(() => readSegment({ area: 2.5 }, scoringRules)).toThrow(
-      'f: annotations[0]: segments_info[0]: area must be a whole number of at least 0, got 2.5.',
+  it('have a box and an area in a panoptic segment where the file states them', () => {
+    expect(readSegment({ bbox: undefined, area: null })).not.toHaveProperty('area');
+    expect(readSegment({ bbox: null })).not.toHaveProperty('bboxXywh');
+    expect(readSegment({ area: 2.5 })).toMatchObject({ area: 2.5, bboxXywh: [0, 0, 2, 2] });
+    expect(() => readSegment({ area: '2' })).toThrow(
+      'f: annotations[0]: segments_info[0]: area must be a finite number of at least 0, got "2".',
     );
-    expect(readSegment({ area: 2.5 }, datasetRules)).toMatchObject({ area: 2.5, bboxXywh: [0, 0, 2, 2] });
-    expect(() => readSegment({ bbox: undefined }, datasetRules)).toThrow(
-      'bbox must be [x, y, width, height], got nothing',
-    );
-    expect(() => readSegment({ area: undefined }, datasetRules)).toThrow('area must be a finite number');
+    expect(() => readSegment({ bbox: [0, 0, 1] })).toThrow('bbox must be [x, y, width, height], got [0,0,1]');
   });
 
   it('take the box for an area that is missing', () => {
-    expect(readInstance({ area: undefined }, datasetRules).area).toBe(6);
-    expect(() => readInstance({ area: null }, datasetRules)).toThrow(
-      'area must be a finite number of at least 0, got null',
-    );
+    for (const area of [undefined, null]) {
+      expect(readInstance({ area }, datasetRules)).toMatchObject({ area: 6, areaStated: false });
+    }
+    expect(readInstance({}, scoringRules)).toMatchObject({ area: 4, areaStated: true });
+  });
+
+  it('have flags as numbers or as true and false', () => {
+    for (const [value, flag] of [
+      [0, false],
+      [1, true],
+      [false, false],
+      [true, true],
+    ] as const) {
+      expect(readInstance({ iscrowd: value }, scoringRules).isCrowd).toBe(flag);
+      expect(readSegment({ iscrowd: value }).isCrowd).toBe(flag);
+      expect(readCategory({ isthing: value }, datasetRules)).toMatchObject({ isThing: flag });
+    }
   });
 
   it.each<[string, object, string]>([
@@ -126,7 +137,7 @@ describe('COCO records', () => {
       expect.objectContaining({ code: 'conflict', message: 'f: annotations[2]: image 5 is annotated twice.' }),
     );
     const twice = { where: 'f', record: { segments_info: [segment, segment] } };
-    expect(() => panopticSegments(twice, categories, scoringRules)).toThrow(
+    expect(() => panopticSegments(twice, categories)).toThrow(
       expect.objectContaining({ code: 'conflict', message: 'f: segments_info[1]: id 7 occurs twice in this image.' }),
     );
   });
@@ -146,19 +157,42 @@ describe('COCO segmentation', () => {
       { size: [3, 4], counts: [0, 12] },
       { size: [3, 4], counts: '0<' },
     ]) {
-      expect(rleArea(readMask(value, scoringRules))).toBe(12);
+      expect(rleArea(readMask(value, scoringRules)!)).toBe(12);
     }
     const size = { height: 3, width: 4 };
     expect(cocoSegmentation('f', { size: [3, 4], counts: 'anything' }, size, scoringRules)).toEqual({
       form: 'text',
       text: 'anything',
+      ...size,
     });
   });
 
+  it.each([undefined, null, [], [[]], [[0, 0, 1, 1]], { size: [3, 4], counts: '' }, { size: [3, 4], counts: [] }])(
+    'may be none: %j',
+    (value) => {
+      for (const rules of [scoringRules, datasetRules]) expect(readMask(value, rules)).toBeUndefined();
+    },
+  );
+
+  it('counts a line beside a polygon for nothing', () => {
+    const polygon = [0, 0, 4, 0, 4, 3, 0, 3];
+    expect(rleArea(readMask([[0, 0, 1, 1], polygon, []], scoringRules)!)).toBe(12);
+  });
+
+  it('has its own size where its image has none; polygons then have no mask', () => {
+    const read = (value: unknown) => cocoMask('f: a', value, { height: 0, width: 0 }, scoringRules);
+    expect(read({ size: [3, 4], counts: [0, 12] })).toMatchObject({ height: 3, width: 4 });
+    expect(read({ size: [3, 4], counts: '0<' })).toMatchObject({ height: 3, width: 4 });
+    expect(read([[0, 0, 4, 0, 4, 3, 0, 3]])).toBeUndefined();
+    for (const size of [undefined, [3], [0, 4], [1e6, 1e6]]) {
+      expect(() => read({ size, counts: [12] })).toThrow('f: a: segmentation.size must be [height, width] of fewer');
+    }
+    expect(() => read({ size: [3, 4], counts: [13] })).toThrow('lengths that add up to 3 x 4 pixels, got 13');
+  });
+
   it.each<[string, unknown, string]>([
-    ['nothing', undefined, 'segmentation must be polygons or { size, counts }, got nothing.'],
-    ['no polygon', [], 'segmentation must be at least one polygon, or run lengths, got [].'],
-    ['a line', [[0, 0, 1, 1]], 'segmentation[0] must be x, y of at least three corners, got [0,0,1,1].'],
+    ['a text', 'none', 'segmentation must be polygons or { size, counts }, got "none".'],
+    ['half a line', [[0, 0, 1]], 'segmentation[0] must be x, y of at least three corners, got [0,0,1].'],
     ['half a corner', [[0, 0, 1, 1, 2, 2, 3]], 'segmentation[0] must be x, y of at least three corners'],
     ['a text corner', [[0, 0, 1, 1, 2, '2']], 'segmentation[0] must be made of finite numbers, got "2".'],
     [

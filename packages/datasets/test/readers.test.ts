@@ -148,21 +148,15 @@ describe('COCO instances', () => {
       },
     ],
     [
-      'an area that is null',
-      (json) => {
-        json.annotations[0].area = null;
-      },
-    ],
-    [
       'a crowd of 2',
       (json) => {
         json.annotations[0].iscrowd = 2;
       },
     ],
     [
-      'a line for a polygon',
+      'half a corner in a polygon',
       (json) => {
-        json.annotations[0].segmentation = [[1, 1, 2, 2]];
+        json.annotations[0].segmentation = [[1, 1, 2, 2, 3]];
       },
     ],
     [

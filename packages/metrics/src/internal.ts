@@ -1,7 +1,9 @@
 /** What our other packages and the tests take beyond what is promised to others; it may change in any release. */
 export { accumulateMatches } from './coco/coco-accumulate.ts';
+export { withoutCategories } from './coco/coco-tables.ts';
 export { matchInstances } from './coco/coco-match.ts';
-export { maskAt, packMasks } from './coco/run-table.ts';
+export { maskedInstances, type MaskedInstances } from './coco/masked-instances.ts';
+export { maskAt, packMasks, presentRows } from './coco/run-table.ts';
 export { labelBoundary } from './semantic/label-boundary.ts';
 export { scoreConfusion } from './semantic/confusion-scores.ts';
 export { classIndex } from './classes/class-list.ts';

@@ -61,9 +61,8 @@ export async function openCocoInstances(files: CocoInstancesFiles): Promise<Data
 function readInstance(instance: Instance): AnnotatedSegment {
   const { where, image, category } = instance;
   const { segmentation } = instance.record;
-  const boxOnly =
-    segmentation === undefined || segmentation === null || (Array.isArray(segmentation) && segmentation.length === 0);
-  const shape = cocoInstanceShape(instance, datasetRules);
-  const segment = { categoryId: category.id, isThing: category.isThing, ...shape };
-  return boxOnly ? segment : { ...segment, mask: cocoMask(where, segmentation, image, datasetRules) };
+  const { bboxXywh, area, isCrowd } = cocoInstanceShape(instance);
+  const segment = { categoryId: category.id, isThing: category.isThing, bboxXywh, area, isCrowd };
+  const mask = cocoMask(where, segmentation, image, datasetRules);
+  return mask === undefined ? segment : { ...segment, mask };
 }

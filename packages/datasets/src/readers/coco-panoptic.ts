@@ -1,6 +1,6 @@
 /** COCO panoptic: a JSON of segments and a PNG of their ids for each image. */
 import { join } from 'node:path';
-import { datasetRules, panopticRecord, type PanopticRecord, type Rle, U2SegError } from '@u2seg/core';
+import { datasetRules, panopticRecord, type PanopticRecord, type Rle, rleArea, rleBbox, U2SegError } from '@u2seg/core';
 import { arrayAt, badRecord, panopticSegments } from '@u2seg/core/internal';
 import { type PanopticMap, readPanopticPng } from '../label-png.ts';
 import { quoteName } from '../read-source.ts';
@@ -19,7 +19,8 @@ export interface CocoPanopticFiles {
 }
 
 /**
- * Opens a COCO panoptic data set. Only annotated images are listed, in the order of `annotations`.
+ * Opens a COCO panoptic data set. Only annotated images are listed, in the order of `annotations`. A box or an area that the JSON
+ * leaves out is the map's.
  *
  * @throws U2SegError `not-found`, `io`, `bad-format` naming file, record and field, `conflict` for an image annotated twice
  */
@@ -52,10 +53,11 @@ export async function openCocoPanoptic(files: CocoPanopticFiles): Promise<Datase
         );
       }
       const masks = masksOfIds(map);
-      const known = panopticSegments(annotation, index.categories, datasetRules);
-      const segments = known.map(({ where, id: segmentId, category, bboxXywh, area, isCrowd }): AnnotatedSegment => {
+      const known = panopticSegments(annotation, index.categories);
+      const segments = known.map(({ where, id: segmentId, category, isCrowd, ...stated }): AnnotatedSegment => {
         const mask = masks.get(segmentId);
         if (mask === undefined) throw badRecord(where, 'id', `an id found in ${quoteName(png)}`, segmentId);
+        const { bboxXywh = rleBbox(mask), area = rleArea(mask) } = stated;
         return { categoryId: category.id, isThing: category.isThing, mask, bboxXywh, area, isCrowd };
       });
       const listed = new Set(known.map((segment) => segment.id));

@@ -4,7 +4,8 @@ import type { CocoCurves } from './coco-curves.ts';
 import { matchInstances, type MatchedRows } from './coco-match.ts';
 import { resolveCocoParameters, type CocoParameters, type IouType } from './coco-parameters.ts';
 import { scoreCategories, summarizeCoco, type CocoCategoryScore, type CocoStats } from './coco-summary.ts';
-import { withOneCategory, type CocoCategory, type CocoDetections, type CocoGroundTruth } from './coco-tables.ts';
+import { withoutCategories, type CocoCategory, type CocoDetections, type CocoGroundTruth } from './coco-tables.ts';
+import { maskedInstances } from './masked-instances.ts';
 import { identityOrder } from './stable-order.ts';
 
 /** Result of {@link evaluateCoco}, with everything that says how it was computed. */
@@ -40,11 +41,8 @@ export function evaluateClassAgnostic(
   dt: CocoDetections,
   parameters: Omit<CocoParameters, 'useCategories'> = {},
 ): CocoReport {
-  const report = evaluateCoco(
-    { ...gt, categories: [{ id: 1, name: 'object' }], annotations: withOneCategory(gt.annotations) },
-    withOneCategory(dt),
-    parameters,
-  );
+  const pooled = withoutCategories(gt, dt);
+  const report = evaluateCoco(pooled.gt, pooled.dt, parameters);
   return { ...report, protocol: 'coco-ap-class-agnostic' };
 }
 
@@ -67,7 +65,9 @@ export class CocoAccumulator {
   /** Adds the images of `gt` with their detections. @throws U2SegError `conflict` if the categories changed */
   update(gt: CocoGroundTruth, dt: CocoDetections): void {
     this.#agree(gt.categories);
-    this.#parts.push(matchInstances(gt, dt, this.#parameters, false));
+    // what has no mask is no part of an evaluation of masks
+    const scored = this.#parameters.iouType === 'segm' && dt.runs !== undefined ? maskedInstances(gt, dt) : { gt, dt };
+    this.#parts.push(matchInstances(scored.gt, scored.dt, this.#parameters, false));
     this.#images += gt.images.length;
   }
 

@@ -4,6 +4,7 @@ import { packMasks, type RunTable } from './run-table.ts';
 /** One image of a data set. */
 export interface CocoImage {
   readonly id: number;
+  /** Pixels; 0, as the width, where the file does not say. */
   readonly height: number;
   readonly width: number;
   readonly fileName: string;
@@ -26,7 +27,7 @@ export interface GroundTruthColumns {
   readonly categoryIndex: Int32Array;
   /** [length, 4] in input pixels. */
   readonly bboxXywh: Float64Array;
-  /** Area as the file states it; it decides small, medium and large. */
+  /** Area as the file states it, else the mask's or the box's; it decides small, medium and large. */
   readonly area: Float64Array;
   /** 1 for a crowd region: matched any number of times, never missed. */
   readonly crowd: Uint8Array;
@@ -39,6 +40,8 @@ export interface CocoGroundTruth {
   readonly images: readonly CocoImage[];
   readonly categories: readonly CocoCategory[];
   readonly annotations: GroundTruthColumns;
+  /** Whole sentences on what the file lacked and what was taken instead. */
+  readonly notes?: readonly string[];
 }
 
 /** Detections as columns of equal length, in the order given (ties between equal scores keep it). */
@@ -46,7 +49,7 @@ export interface CocoDetections {
   readonly length: number;
   /** Index into the ground truth's `images`. */
   readonly imageIndex: Int32Array;
-  /** Index into the ground truth's `categories`. */
+  /** Index into the ground truth's `categories`; -1 for detections that only class-agnostic evaluation can score. */
   readonly categoryIndex: Int32Array;
   /** [length, 4] in input pixels. */
   readonly bboxXywh: Float64Array;
@@ -163,6 +166,15 @@ export function withOneCategory<T extends { readonly length: number; readonly ca
   return { ...columns, categoryIndex: new Int32Array(columns.length) };
 }
 
+/** Ground truth and detections of one category, id 1, for class-agnostic evaluation. */
+export function withoutCategories(
+  gt: CocoGroundTruth,
+  dt: CocoDetections,
+): { readonly gt: CocoGroundTruth; readonly dt: CocoDetections } {
+  const categories = [{ id: 1, name: 'object' }];
+  return { gt: { ...gt, categories, annotations: withOneCategory(gt.annotations) }, dt: withOneCategory(dt) };
+}
+
 /** Sorted by id. @throws U2SegError `conflict` for an id that occurs twice */
 export function sortedById<T extends { readonly id: number }>(where: string, items: readonly T[]): readonly T[] {
   const sorted = [...items].sort((a, b) => a.id - b.id);
@@ -192,7 +204,7 @@ function assertInstance(
   }
   if (mask === undefined) return;
   assertRle(`${where}: mask`, mask);
-  if (image !== undefined && (mask.height !== image.height || mask.width !== image.width)) {
+  if (image !== undefined && image.height > 0 && (mask.height !== image.height || mask.width !== image.width)) {
     throw new U2SegError(
       'shape-mismatch',
       `${where}: mask must be ${image.height} x ${image.width}, the size of image ${image.id}, got ${mask.height} x ${mask.width}.`,

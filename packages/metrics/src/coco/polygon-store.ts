@@ -47,6 +47,7 @@ export class PolygonStore {
     for (let row = 0; row < this.#rows; row += 1) {
       const size = sizeOf(row);
       if (this.#others.has(row)) addSegmentation(nameOf(row), this.#others.get(row), size, builder);
+      else if (size.height === 0) builder.addAbsent();
       else builder.add(rleFromPolygons(this.#polygonsOf(row), size.height, size.width));
     }
     return builder.build();

@@ -18,6 +18,32 @@ export interface RunTable {
   /** [length] size of the image each mask belongs to. */
   readonly heights: Uint32Array;
   readonly widths: Uint32Array;
+  /** Rows of records that have no mask, rising; empty in every other column. Not to be taken for empty masks. */
+  readonly absent: readonly number[];
+}
+
+/** The table without its absent rows. */
+export function withoutAbsent(table: RunTable): RunTable {
+  if (table.absent.length === 0) return table;
+  const kept = presentRows(table);
+  const { offsets, areas, bboxXywh, heights, widths, edges } = table;
+  return {
+    length: kept.length,
+    // absent rows have no edges
+    offsets: Uint32Array.from([...kept.map((row) => offsets[row]!), edges.length]),
+    edges,
+    areas: Float64Array.from(kept, (row) => areas[row]!),
+    bboxXywh: Float64Array.from(kept.flatMap((row) => [...bboxXywh.subarray(4 * row, 4 * row + 4)])),
+    heights: Uint32Array.from(kept, (row) => heights[row]!),
+    widths: Uint32Array.from(kept, (row) => widths[row]!),
+    absent: [],
+  };
+}
+
+/** Rows that have a mask. */
+export function presentRows({ length, absent }: RunTable): number[] {
+  const lacking = new Set(absent);
+  return Array.from({ length }, (_, row) => row).filter((row) => !lacking.has(row));
 }
 
 /** One mask of a table, unpacked. */
@@ -47,6 +73,18 @@ export class RunTableBuilder {
   #boxes: number[] = [];
   #heights: number[] = [];
   #widths: number[] = [];
+  #absent: number[] = [];
+
+  /** Rows so far of records that have no mask. */
+  get numAbsent(): number {
+    return this.#absent.length;
+  }
+
+  /** Appends a row for a record that has no mask. */
+  addAbsent(): void {
+    this.#absent.push(this.#areas.length);
+    this.#append(new Uint32Array(0), 0, 0, 0);
+  }
 
   /** Appends one mask; the counts must already be known to add up. */
   add(rle: Rle): void {
@@ -123,6 +161,7 @@ export class RunTableBuilder {
       bboxXywh: Float64Array.from(this.#boxes),
       heights: Uint32Array.from(this.#heights),
       widths: Uint32Array.from(this.#widths),
+      absent: this.#absent,
     };
   }
 

@@ -18,7 +18,7 @@ export interface ClusteredDetection {
   readonly clusterId: number;
   readonly score: number;
   readonly bboxXywh: BboxXywh;
-  /** At the image's size; all detections have one or none has. */
+  /** At the image's size; those without one are no part of mask AP. */
   readonly mask?: Rle;
 }
 
@@ -133,7 +133,10 @@ export class ClusteredInstanceEvaluator {
           `ClusteredInstanceEvaluator.compute: the ${protocol} mapping must be of ${numClusters} clusters to these ${categories.length} classes, got ${classOfCluster.length} to ${classNames.length}.`,
         );
       }
-      const withMasks = this.#images.every(({ gt, detections }) => gt.every(hasMask) && detections.every(hasMask));
+      const withMasks =
+        this.#images.every(({ gt, detections }) => gt.every(hasMask) && detections.every(hasMask)) ||
+        (this.#images.some(({ gt }) => gt.some(hasMask)) &&
+          this.#images.some(({ detections }) => detections.some(hasMask)));
       return {
         protocol,
         mapping,
@@ -148,13 +151,14 @@ export class ClusteredInstanceEvaluator {
   #score(classOfCluster: readonly number[], iouType: 'bbox' | 'segm'): CocoReport {
     const { categories } = this.#options;
     const accumulator = new CocoAccumulator({ iouType });
+    const scored = iouType === 'segm' ? hasMask : (): boolean => true;
     for (const { image, gt, detections } of this.#images) {
       const ground = groundTruthFrom(
         [image],
         categories,
-        gt.map((one) => ({ ...one, imageId: image.id })),
+        gt.filter(scored).map((one) => ({ ...one, imageId: image.id })),
       );
-      const named = detections.flatMap(({ clusterId, ...detection }) => {
+      const named = detections.filter(scored).flatMap(({ clusterId, ...detection }) => {
         const c = classOfCluster[clusterId]!;
         return c < 0 ? [] : [{ ...detection, imageId: image.id, categoryId: categories[c]!.id }];
       });

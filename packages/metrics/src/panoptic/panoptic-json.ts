@@ -70,7 +70,7 @@ function distinctCategories(file: string, root: JsonObject): PanopticCategory[] 
 }
 
 function readSegments(annotation: PanopticRecord, categoryIds: ReadonlyMap<number, number>): PanopticSegment[] {
-  return panopticSegments(annotation, categoryIds, scoringRules).map(
+  return panopticSegments(annotation, categoryIds).map(
     ({ id, category: categoryId, isCrowd, area }): PanopticSegment =>
       area === undefined ? { id, categoryId, isCrowd } : { id, categoryId, isCrowd, area },
   );

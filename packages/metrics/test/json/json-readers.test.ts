@@ -37,7 +37,7 @@ describe('readCocoGroundTruth', () => {
     ['box of three numbers', { bbox: [0, 0, 1] }],
     ['box without a number', { bbox: [0, 0, null, 1] }],
     ['negative width', { bbox: [0, 0, -1, 1] }],
-    ['missing area', { area: undefined }],
+    ['negative area', { area: -1 }],
     ['crowd of two', { iscrowd: 2 }],
     ['missing id', { id: undefined }],
   ])('names file, record and field: %s', (_, change) => {
@@ -77,12 +77,26 @@ describe('readCocoGroundTruth', () => {
     expect(runs({ size: [3, 4], counts: '1' })).toThrowErrorMatchingInlineSnapshot(
       `[U2SegError: gt.json: annotations[0] (id 345): segmentation.counts: counts must add up to 3 x 4 = 12 pixels, got 1.]`,
     );
-    expect(runs([[0, 0, 1, 1]])).toThrowErrorMatchingInlineSnapshot(
-      `[U2SegError: gt.json: annotations[0] (id 345): segmentation[0] must be x, y of at least three corners, got [0,0,1,1].]`,
+    expect(runs([[0, 0, 1]])).toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: gt.json: annotations[0] (id 345): segmentation[0] must be x, y of at least three corners, got [0,0,1].]`,
     );
-    expect(runs(undefined)).toThrowErrorMatchingInlineSnapshot(
-      `[U2SegError: gt.json: annotations[0] (id 345): segmentation must be polygons or { size, counts }, got nothing.]`,
-    );
+  });
+
+  it.each([[undefined], [null], [[]], [[[]]], [[[0, 0, 1, 1]]], [{ size: [3, 4], counts: [] }]])(
+    'lists %j as no mask, which is not an empty mask',
+    (segmentation) => {
+      const runs = readGt(gtWith({ segmentation })).annotations.runs();
+      expect([runs.length, runs.absent]).toEqual([1, [0]]);
+    },
+  );
+
+  it('takes the area of the mask, or of the box, where none is stated, and says so', () => {
+    const box = readGt(gtWith({ area: undefined, segmentation: undefined }));
+    const mask = readGt(gtWith({ area: null, bbox: [0, 0, 1, 1], segmentation: good }));
+    const [, , width, height] = annotation.bbox;
+    expect([box.annotations.area[0], mask.annotations.area[0]]).toEqual([width! * height!, 12]);
+    for (const { notes } of [box, mask])
+      expect(notes).toEqual([expect.stringContaining('1 of 1 annotations state no area')]);
   });
 });
 
@@ -118,7 +132,7 @@ describe('readCocoResults', () => {
       `[U2SegError: dt.json: [0]: bbox or segmentation must be given, got nothing.]`,
     );
     expect(() => readCocoResults('dt.json', '{}', gt)).toThrowErrorMatchingInlineSnapshot(
-      `[U2SegError: dt.json: must be a list of detections.]`,
+      `[U2SegError: dt.json: must be a list of detections, or a COCO set whose annotations have scores.]`,
     );
   });
 });
@@ -159,8 +173,8 @@ describe('readPanopticJson', () => {
     expect(read(text([{ id: 1, category_id: 3 }]))).toThrowErrorMatchingInlineSnapshot(
       `[U2SegError: pan.json: annotations[0] (image 5): segments_info[0]: category_id must be one of categories, got 3.]`,
     );
-    expect(read(text([{ id: 1, category_id: 1, area: 1.5 }]))).toThrowErrorMatchingInlineSnapshot(
-      `[U2SegError: pan.json: annotations[0] (image 5): segments_info[0]: area must be a whole number of at least 0, got 1.5.]`,
+    expect(read(text([{ id: 1, category_id: 1, area: '1' }]))).toThrowErrorMatchingInlineSnapshot(
+      `[U2SegError: pan.json: annotations[0] (image 5): segments_info[0]: area must be a finite number of at least 0, got "1".]`,
     );
     expect(read(text([], { images: [{ id: 6, height: 1, width: 1 }] }))).toThrowErrorMatchingInlineSnapshot(
       `[U2SegError: pan.json: annotations[0] (image 5): image_id must be one of images, got 5.]`,

@@ -4,16 +4,19 @@ import {
   readPanopticJson,
   UniversalEvaluator,
   type ClusteredSegment,
+  type ComparedImage,
   type PanopticDataset,
   type PanopticSegment,
 } from '@u2seg/metrics';
 import { percent, universalTable, type MetricTable } from '../evaluate/metric-tables.ts';
 import { panopticClassTable, worstTable } from './detail-tables.ts';
+import { evaluateResults } from './evaluate-results.ts';
 import {
   bytesOf,
   describeFitted,
   matchingsOf,
   unmatchedNote,
+  withNotes,
   type Evaluation,
   type EvaluationOptions,
 } from './evaluation.ts';
@@ -25,20 +28,54 @@ import { comparePairs, pairAnnotations, type AnnotationPairs } from './panoptic-
  * @throws U2SegError `bad-format` naming file, record and field; `not-found` for an annotated image without a prediction
  */
 export async function evaluatePanoptic(options: EvaluationOptions): Promise<Evaluation> {
-  const gt = readPanopticJson(options.gt, await bytesOf(options.gt));
+  const [gtBytes, predictionBytes] = [await bytesOf(options.gt), await bytesOf(options.pred)];
+  if (!hasSegments(gtBytes) && !hasSegments(predictionBytes)) {
+    const evaluation = await evaluateResults(options);
+    return { ...evaluation, report: { format: 'coco-results', ...evaluation.report } };
+  }
+  const gt = readPanopticJson(options.gt, gtBytes);
   const asClasses = options.protocols?.includes('classes') === true;
   const categories = asClasses ? gt.categories : undefined;
-  const prediction = readPanopticJson(options.pred, await bytesOf(options.pred), categories);
+  const prediction = readPanopticJson(options.pred, predictionBytes, categories);
   const found = pairAnnotations(gt, prediction);
+  const areas = new AreaCount();
   const evaluation = asClasses
-    ? await evaluateClasses(gt, prediction, options, found)
-    : await evaluateClusters(gt, prediction, options, found);
+    ? await evaluateClasses(gt, prediction, options, found, areas)
+    : await evaluateClusters(gt, prediction, options, found, areas);
   const [first, ...others] = evaluation.tables;
-  return {
-    ...evaluation,
-    tables: [{ ...first!, ...unmatchedNote(found.unmatched, first!.note) }, ...others],
-    report: { ...evaluation.report, unmatched: found.unmatched },
-  };
+  return withNotes(
+    {
+      ...evaluation,
+      tables: [{ ...first!, ...unmatchedNote(found.unmatched, first!.note) }, ...others],
+      report: { ...evaluation.report, unmatched: found.unmatched },
+    },
+    areas.notes(options.gt),
+  );
+}
+
+/** Panoptic files list segments; a set of instances does not, and its predictions are results in a COCO set. */
+function hasSegments(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('"segments_info"');
+}
+
+/** Counts the segments of the ground truth whose stated area is not that of the map. */
+class AreaCount {
+  #segments = 0;
+  #others = 0;
+
+  add({ gt, overlaps }: ComparedImage): void {
+    this.#segments += gt.length;
+    gt.forEach(({ area }, i) => {
+      if (area !== undefined && area !== overlaps.gtAreas[i]) this.#others += 1;
+    });
+  }
+
+  notes(file: string): string[] {
+    if (this.#others === 0) return [];
+    return [
+      `${file}: ${this.#others} of ${this.#segments} segments state another area than they have in the map (polygons, or segments drawn over others); the map's is taken.`,
+    ];
+  }
 }
 
 async function evaluateClusters(
@@ -46,6 +83,7 @@ async function evaluateClusters(
   prediction: PanopticDataset,
   options: EvaluationOptions,
   found: AnnotationPairs,
+  areas: AreaCount,
 ): Promise<Evaluation> {
   const things = prediction.categories.filter(({ isThing }) => isThing).map(({ id }) => id);
   const stuff = prediction.categories.filter(({ isThing }) => !isThing).map(({ id }) => id);
@@ -69,7 +107,10 @@ async function evaluateClusters(
       clusterId: clusterOf.get(categoryId)!,
       isThing: isThing.has(categoryId),
     }));
-  for await (const { image } of comparePairs(gt, options, found, clustered)) evaluator.add(image);
+  for await (const { image } of comparePairs(gt, options, found, clustered)) {
+    areas.add(image);
+    evaluator.add(image);
+  }
   const mappings = options.mapping === undefined ? evaluator.fit() : [options.mapping];
   const report = evaluator.compute(mappings);
   const { worst, perClass } = options;
@@ -95,6 +136,7 @@ async function evaluateClasses(
   prediction: PanopticDataset,
   options: EvaluationOptions,
   found: AnnotationPairs,
+  areas: AreaCount,
 ): Promise<Evaluation> {
   const quality = new PanopticQuality(gt.categories);
   const images: { name: string; pq: number }[] = [];
@@ -102,6 +144,7 @@ async function evaluateClasses(
   const asClusters = (segments: readonly PanopticSegment[]): ClusteredSegment[] =>
     segments.map(({ id, categoryId }) => ({ id, clusterId: categoryId, isThing: true }));
   for await (const { image, predicted } of comparePairs(gt, options, found, asClusters)) {
+    areas.add(image);
     images.push({ name: image.name, pq: quality.updateOverlaps(image.gt, predicted, image.overlaps, image.name).pq });
   }
   const report = quality.compute();

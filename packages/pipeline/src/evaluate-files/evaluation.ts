@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ioError } from '@u2seg/core';
-import type { ClusterMapping, MatchingProtocol } from '@u2seg/metrics';
+import type { ClusterMapping, CocoParameters, MatchingProtocol } from '@u2seg/metrics';
 import type { MetricTable } from '../evaluate/metric-tables.ts';
 
 /** How clusters are named; `classes` takes the labels for the classes they are. */
@@ -23,12 +23,19 @@ export interface EvaluationOptions {
   readonly maxDetections?: readonly number[];
   /** Worker threads that compare panoptic maps; 0 compares on the caller's. */
   readonly threads?: number;
+  /**
+   * Area that puts an unmatched detection inside or outside small, medium and large; `auto` as detectron2 does, `box` as pycocotools
+   * does with results that hold both box and mask. Results whose categories are classes.
+   */
+  readonly detectionArea?: CocoParameters['detectionArea'];
   /** Thresholds of the majority vote. */
   readonly voteMinScore?: number;
   readonly voteMinIou?: number;
 }
 
 export interface Evaluation {
+  /** Whole sentences on what was tolerated or could not be scored; the first table's note and the report hold them too. */
+  readonly notes?: readonly string[];
   /** For people. */
   readonly tables: readonly MetricTable[];
   /** For programs; numbers in [0, 1]. */
@@ -55,9 +62,22 @@ export function matchingsOf({ protocols }: EvaluationOptions): readonly Matching
 /** A table's note on predictions that were not scored, after what it already says. */
 export function unmatchedNote(unmatched: readonly string[], note?: string): Pick<MetricTable, 'note'> {
   if (unmatched.length === 0) return note === undefined ? {} : { note };
-  const more = unmatched.length > 5 ? ` and ${unmatched.length - 5} more` : '';
-  const sentence = `Predictions without ground truth, not scored: ${unmatched.slice(0, 5).join(', ')}${more}.`;
+  const sentence = `Predictions without ground truth, not scored: ${firstNames(unmatched)}.`;
   return { note: note === undefined ? sentence : `${note} ${sentence}` };
+}
+
+/** The evaluation with these sentences added to what it notes. */
+export function withNotes(evaluation: Evaluation, added: readonly string[]): Evaluation {
+  const notes = [...(evaluation.notes ?? []), ...added];
+  const [first, ...others] = evaluation.tables;
+  if (added.length === 0 || first === undefined) return evaluation;
+  const note = [...(first.note === undefined ? [] : [first.note]), ...added].join(' ');
+  return { ...evaluation, notes, tables: [{ ...first, note }, ...others], report: { ...evaluation.report, notes } };
+}
+
+/** Names in a sentence, the first five and how many more. */
+export function firstNames(names: readonly string[]): string {
+  return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 }
 
 /** What a mapping says of itself, for a table's caption. */

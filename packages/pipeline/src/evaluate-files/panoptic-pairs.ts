@@ -56,7 +56,7 @@ export async function* comparePairs(
       name: nameOf(annotation),
       gtPng: join(pngFolder(gtPath), annotation.fileName),
       predictionPng: join(pngFolder(predictionPath), predicted.fileName),
-      ...(listed === undefined ? {} : { listed: { ...listed, file: gtPath } }),
+      ...(listed === undefined || listed.height === 0 ? {} : { listed: { ...listed, file: gtPath } }),
       gt: annotation.segments,
       prediction: segmentsOf(predicted.segments),
     };
