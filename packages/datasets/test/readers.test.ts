@@ -219,6 +219,22 @@ describe('COCO panoptic', () => {
     for (const { mask, area } of segments) expect(decodeMask(mask!).data.reduce((a, b) => a + b, 0)).toBe(area);
   });
 
+  it('takes a box and an area that the JSON leaves out from the map', async () => {
+    const root = newRoot();
+    const { panopticJson } = await writeSyntheticDataset(root, { count: 1, height: 48, width: 64, seed: 3 });
+    const segmentsOf = async () => {
+      const dataset = await openDataset('panoptic-folder', root);
+      return (await dataset.load(dataset.images[0]!)).segments;
+    };
+    const whole = await segmentsOf();
+    for (const absent of [undefined, null]) {
+      const json = JSON.parse(readFileSync(panopticJson, 'utf8'));
+      for (const segment of json.annotations[0].segments_info) segment.bbox = segment.area = absent;
+      writeFileSync(panopticJson, JSON.stringify(json));
+      expect(await segmentsOf()).toEqual(whole);
+    }
+  });
+
   it('complains of segments that PNG and JSON do not share', async () => {
     const root = newRoot();
     const { panopticJson } = await writeSyntheticDataset(root, { count: 1, height: 48, width: 64, seed: 3 });
