@@ -218,6 +218,8 @@ describe('COCO instances and results', () => {
     expect(await small('auto')).toBeCloseTo(0.5, 12);
     expect(await small('mask')).toBeCloseTo(0.5, 12);
     expect(await small('box')).toBeCloseTo(1, 12);
+    const told = await evaluate(gt, pred, '--detection-area', 'box');
+    expect((told.classAware!['segm'] as { apSmall?: number }).apSmall).toBeCloseTo(1, 12);
   });
 
   it('reads a polygon whose corner is millions of pixels away', async () => {

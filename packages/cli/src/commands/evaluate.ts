@@ -35,6 +35,7 @@ interface EvaluateFlags {
   readonly errors?: boolean;
   readonly calibration?: boolean;
   readonly maxDets?: readonly number[];
+  readonly detectionArea?: 'auto' | 'mask' | 'box';
   readonly threads?: number;
   readonly out?: string;
 }
@@ -78,6 +79,12 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
     .option('--errors', 'results: what AP is lost to')
     .option('--calibration', 'results: whether scores mean what they say')
     .option('--max-dets <list>', 'results: detections scored a photo (default: 1,10,100)', limits)
+    .addOption(
+      new Option(
+        '--detection-area <kind>',
+        'results: what gives a detection its size; auto is the box for boxes and the mask for masks, as detectron2 has it; pycocotools takes the box where a result holds one',
+      ).choices(['auto', 'mask', 'box']),
+    )
     .option('--threads <n>', 'panoptic: worker threads (default: one a core, at most 8)', count)
     .option('--out <file>', 'also write everything as JSON')
     .action(async (flags: EvaluateFlags) => {
@@ -108,10 +115,14 @@ async function evaluate(format: Format, flags: EvaluateFlags): Promise<Evaluatio
   if (flags.maxDets !== undefined && (format !== 'coco-results' || clustered)) {
     throw new U2SegError('wrong-usage', '--max-dets is of COCO results whose categories are classes.');
   }
+  if (flags.detectionArea !== undefined && format !== 'coco-results') {
+    throw new U2SegError('wrong-usage', '--detection-area is of COCO results.');
+  }
   const options: EvaluationOptions = {
     gt,
     pred,
     ...(flags.maxDets === undefined ? {} : { maxDetections: flags.maxDets }),
+    ...(flags.detectionArea === undefined ? {} : { detectionArea: flags.detectionArea }),
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
     ...(protocol === undefined ? {} : { protocols: protocolsOf(protocol) }),
     ...(flags.mapping === undefined
@@ -147,13 +158,16 @@ async function saveMapping(path: string, { mappings }: Evaluation): Promise<void
   if (mapping !== undefined) await writeFileAtomic(path, writeClusterMapping(mapping));
 }
 
-/** A folder is semantic, a list is a results file, an object a panoptic one. */
+/** A folder is semantic, a list is a results file; an object is a panoptic file unless it holds boxes or masks of instances. */
 async function formatOf(path: string): Promise<Format> {
   const info = await stat(path).catch(() => undefined);
   if (info?.isDirectory() === true) return 'semantic';
   const bytes = await bytesOf(path);
   const first = bytes.find((byte) => byte > 32);
-  return first === '['.charCodeAt(0) ? 'coco-results' : 'panoptic';
+  if (first === '['.charCodeAt(0)) return 'coco-results';
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const instances = text.includes('"bbox"') || text.includes('"segmentation"');
+  return instances && !text.includes('"segments_info"') ? 'coco-results' : 'panoptic';
 }
 
 function ratio(text: string): number {
