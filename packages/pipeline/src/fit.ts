@@ -93,7 +93,7 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
     const step = async (stage: Stage): Promise<void> => {
       if (!stage.needs.every((part) => results.has(part))) return;
       const work = (): Promise<unknown> => times.measure(stage.name, () => stage.run(context));
-      const value = await reported(reporter, stage, work, (made) => stage.describe(made));
+      const value = await reported(reporter, stage, work, (made) => stage.describe(made, run.folder));
       if (value === undefined) return;
       results.set(stage, value);
       stage.remark?.(value, reporter);

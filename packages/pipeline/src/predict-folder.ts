@@ -107,7 +107,9 @@ export async function predictFolder(options: PredictFolderOptions): Promise<Pred
       await exportLabels(context, { name: 'predictions', from: found, things: info.things, stuff: info.stuff });
       return found;
     };
-    const { summary } = await reported(reporter, predictStage, work, (found) => predictStage.describe(found));
+    const { summary } = await reported(reporter, predictStage, work, (found) =>
+      predictStage.describe(found, run.folder),
+    );
     return {
       folder: run.path('predictions'),
       photos: index.photos.length,

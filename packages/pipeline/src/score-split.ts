@@ -66,7 +66,7 @@ export async function scoreSplit(options: ScoreSplitOptions): Promise<RunMetrics
       reporter,
       evaluateStage,
       () => scoreRun(split.context, { truth, ...parts, ...(probeOn === undefined ? {} : { probeOn }) }),
-      (metrics) => evaluateStage.describe(metrics),
+      (metrics) => evaluateStage.describe(metrics, run.folder),
     );
   } finally {
     await run.close();
@@ -93,7 +93,9 @@ async function semanticMaps({
     if (tables === undefined) throw new U2SegError('conflict', `${context.run.folder}: is being filled by shards.`);
     return tables;
   };
-  const proposals = await reported(reporter, proposeStage, propose, (tables) => proposeStage.describe(tables));
+  const proposals = await reported(reporter, proposeStage, propose, (tables) =>
+    proposeStage.describe(tables, context.run.folder),
+  );
   const title = `Semantic clusters by the run’s ${context.config.semantics.method}`;
   const semantics = await reported(
     reporter,

@@ -1,4 +1,5 @@
 /** Instances over stuff: one panoptic pseudo-label a photo. */
+import { join } from 'node:path';
 import type { Segment } from '@u2seg/core';
 import { PartitionedTable, segmentsTable, type SegmentRow } from '@u2seg/interchange';
 import { mergePanoptic, type MergeOptions, type PanopticLabel } from '@u2seg/self-train';
@@ -49,8 +50,8 @@ export const mergeStage: Stage<LabelTables> = {
     });
     return labels;
   },
-  describe: (labels) =>
-    `${labels?.summary.things ?? 0} things and ${labels?.summary.stuff ?? 0} stuff segments, in labels/ of the run`,
+  describe: (labels, folder) =>
+    `${labels?.summary.things ?? 0} things and ${labels?.summary.stuff ?? 0} stuff segments, in ${join(folder, 'labels')}`,
   reportLines: (results) => {
     const { things, stuff } = results.of(mergeStage).summary;
     return [{ items: things + stuff, detail: `segments: ${things} things, ${stuff} stuff` }];
