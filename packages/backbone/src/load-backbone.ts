@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { U2SegError, type Backbone, type BackboneInfo } from '@u2seg/core';
 import {
   readSafetensors,
@@ -7,7 +8,6 @@ import {
   type UnreadTensor,
 } from '@u2seg/interchange';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { createOnnxExtractor, parseExtractorDeclaration } from './onnx-extractor.ts';

@@ -18,7 +18,7 @@ import { reported, silentReporter, type Reporter } from './run/reporter.ts';
 import { reuseStages } from './run/reuse-stages.ts';
 import { RunDirectory } from './run/run-directory.ts';
 import { StageTimes } from './run/stage-times.ts';
-import { Results, type FitContext, type Part, type Stage } from './run/stage.ts';
+import { Results, type FitContext, type Stage } from './run/stage.ts';
 import { semanticsStage } from './semantics/semantics-stage.ts';
 import { stages as allStages } from './stages.ts';
 import { finalModel } from './train/train-stage.ts';
@@ -93,7 +93,9 @@ export async function fitFolder(options: FitOptions): Promise<FitResult> {
     const step = async (stage: Stage): Promise<void> => {
       if (!stage.needs.every((part) => results.has(part))) return;
       const work = (): Promise<unknown> => times.measure(stage.name, () => stage.run(context));
-      const value = await reported(reporter, stage, work, (made) => stage.describe(made, run.folder));
+      const value = await reported(reporter, stage, work, (made) =>
+        made === undefined ? (stage.nothing ?? 'nothing') : stage.describe(made, run.folder),
+      );
       if (value === undefined) return;
       results.set(stage, value);
       stage.remark?.(value, reporter);
@@ -134,22 +136,29 @@ function wantedStages(stages: readonly Stage[], config: PipelineConfig, { until,
 
 function fitResult(context: FitContext, more: Pick<FitResult, 'reused' | 'warnings' | 'summaryPath'>): FitResult {
   const { run, results } = context;
-  const optional = <K extends keyof FitResult>(key: K, value: FitResult[K] | undefined): Pick<FitResult, K> | object =>
-    value === undefined ? {} : { [key]: value };
-  const get = <T>(part: Part<T>): T | undefined => results.get(part);
+  const parts = {
+    proposals: results.get(proposeStage),
+    instances: results.get(clusterStage),
+    semantics: results.get(semanticsStage),
+    labels: results.get(mergeStage),
+    trained: finalModel(results),
+    contours: results.get(contourStage),
+    predictions: results.get(predictStage),
+    metrics: results.get(evaluateStage),
+    reportPath: results.get(reportStage),
+  };
   return {
     folder: run.folder,
     index: stageContext(context).index,
-    ...optional('proposals', get(proposeStage)),
-    ...optional('instances', get(clusterStage)),
-    ...optional('semantics', get(semanticsStage)),
-    ...optional('labels', get(mergeStage)),
-    ...optional('trained', finalModel(results)),
-    ...optional('contours', get(contourStage)),
-    ...optional('predictions', get(predictStage)),
-    ...optional('metrics', get(evaluateStage)),
-    ...optional('reportPath', get(reportStage)),
+    ...reached(parts),
     results,
     ...more,
+  };
+}
+
+/** The parts that are there. */
+function reached<T extends object>(parts: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }

@@ -4,7 +4,7 @@ export { readContourNetwork, writeContourNetwork } from './contours/contour-file
 export { findContours, openContours, wantsContours, type ContourSource } from './contours/contour-stage.ts';
 export { cocoTable, percent } from './evaluate/metric-tables.ts';
 export { namedClasses } from './evaluate-files/evaluate-semantic.ts';
-export { bytesOf } from './evaluate-files/evaluation.ts';
+export { bytesOf, hasSegments } from './evaluate-files/evaluation.ts';
 export { loadExperiments, measuredData, selectExperiments, trainingData } from './experiments/experiment-module.ts';
 export { readRecord, recordPath, withSystems, type ExperimentRecord } from './experiments/experiment-record.ts';
 export { experimentTable } from './experiments/experiment-table.ts';

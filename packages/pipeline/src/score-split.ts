@@ -19,6 +19,7 @@ import { proposeAll, proposeStage, type ProposalTables } from './propose/propose
 import { hashFile } from './run/hash.ts';
 import { reported, silentReporter, type Reporter } from './run/reporter.ts';
 import { RunDirectory } from './run/run-directory.ts';
+import { shortHash } from './run/run-stage.ts';
 import type { StageContext } from './run/stage-context.ts';
 import { inUse, segmentAll, semanticsStage, type SemanticTables } from './semantics/semantics-stage.ts';
 import { finalModel, type TrainedModel } from './train/train-stage.ts';
@@ -47,7 +48,7 @@ export async function scoreSplit(options: ScoreSplitOptions): Promise<RunMetrics
   const { trained, config, reporter = silentReporter, photos, gt } = options;
   const listing = await listPhotos(photos, { recursive: config.photos.recursive });
   const probeOn = await probePhotos(options);
-  const folder = join(trained.folder, 'elsewhere', (await hashFile(gt)).slice(0, 12));
+  const folder = join(trained.folder, 'elsewhere', shortHash(await hashFile(gt)));
   const run = await RunDirectory.open(folder, photos, config);
   try {
     const { progress: onProgress } = reporter;

@@ -10,7 +10,7 @@ import {
   type EvaluationOptions,
   type EvaluationProtocol,
 } from '@u2seg/pipeline';
-import { bytesOf, namedClasses } from '@u2seg/pipeline/internal';
+import { bytesOf, hasSegments, namedClasses } from '@u2seg/pipeline/internal';
 import type { CommandContext } from './context.ts';
 import { printTables } from './print-tables.ts';
 
@@ -167,7 +167,7 @@ async function formatOf(path: string): Promise<Format> {
   if (first === '['.charCodeAt(0)) return 'coco-results';
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const instances = text.includes('"bbox"') || text.includes('"segmentation"');
-  return instances && !text.includes('"segments_info"') ? 'coco-results' : 'panoptic';
+  return instances && !hasSegments(bytes) ? 'coco-results' : 'panoptic';
 }
 
 function ratio(text: string): number {

@@ -48,7 +48,7 @@ export const clusterStage: Stage<InstanceTables> = {
   needs: [proposeStage],
   command: { name: 'cluster', description: 'pseudo-classes of the instances' },
   run: (context) => clusterAll(context, { proposals: context.results.of(proposeStage) }),
-  describe: (tables) => `${tables?.summary.instances ?? 0} instances in ${tables?.summary.k ?? 0} clusters`,
+  describe: ({ summary }) => `${summary.instances} instances in ${summary.k} clusters`,
   reuse: { after: proposeStage, settings: ({ clustering, seed }) => [clustering, seed] },
   reportLines: (results) => {
     const { k, instances } = results.of(clusterStage).summary;

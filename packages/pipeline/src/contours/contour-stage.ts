@@ -46,8 +46,8 @@ export const contourStage: Stage<TrainedContours> = {
   command: { name: 'contours', description: 'train what finds the contours of regions at prediction' },
   wanted: (config) => wantsContours(config),
   run: (context) => trainContourStage(stageContext(context), { proposals: context.results.of(proposeStage) }),
-  describe: (trained) =>
-    trained === undefined ? 'no region to learn them from: colour alone' : describeCurve(trained.curve),
+  describe: ({ curve }) => describeCurve(curve),
+  nothing: 'no region to learn them from: colour alone',
   reportLines: (results) => {
     const { curve, summary } = results.of(contourStage);
     return [

@@ -14,6 +14,7 @@ import { evaluateResults } from './evaluate-results.ts';
 import {
   bytesOf,
   describeFitted,
+  hasSegments,
   matchingsOf,
   unmatchedNote,
   withNotes,
@@ -51,11 +52,6 @@ export async function evaluatePanoptic(options: EvaluationOptions): Promise<Eval
     },
     areas.notes(options.gt),
   );
-}
-
-/** Panoptic files list segments; a set of instances does not, and its predictions are results in a COCO set. */
-function hasSegments(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('"segments_info"');
 }
 
 /** Counts the segments of the ground truth whose stated area is not that of the map. */

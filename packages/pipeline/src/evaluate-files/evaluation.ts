@@ -53,6 +53,11 @@ export async function bytesOf(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Panoptic files list segments; a set of instances does not, and its predictions are results in a COCO set. */
+export function hasSegments(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('"segments_info"');
+}
+
 /** The matchings among the protocols, or undefined for the evaluator's own. */
 export function matchingsOf({ protocols }: EvaluationOptions): readonly MatchingProtocol[] | undefined {
   const matchings = protocols?.filter((protocol) => protocol !== 'classes');

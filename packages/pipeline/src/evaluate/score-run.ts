@@ -26,7 +26,7 @@ export const evaluateStage: Stage<RunMetrics> = {
     context.results.set(groundTruth, await openGroundTruth(context.gt, index, context.config.evaluate.classes));
   },
   run: (context) => scoreRun(stageContext(context), scoredParts(context)),
-  describe: (metrics) => `on ${metrics?.groundTruth.photos ?? 0} annotated photos`,
+  describe: ({ groundTruth: { photos } }) => `on ${photos} annotated photos`,
   reportLines: (results) => [{ items: results.of(evaluateStage).groundTruth.photos, detail: 'annotated photos' }],
   warnings: (results) => {
     const last = Object.values(results.of(evaluateStage).universal).at(-1);

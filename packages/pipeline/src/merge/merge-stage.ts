@@ -50,8 +50,8 @@ export const mergeStage: Stage<LabelTables> = {
     });
     return labels;
   },
-  describe: (labels, folder) =>
-    `${labels?.summary.things ?? 0} things and ${labels?.summary.stuff ?? 0} stuff segments, in ${join(folder, 'labels')}`,
+  describe: ({ summary }, folder) =>
+    `${summary.things} things and ${summary.stuff} stuff segments, in ${join(folder, 'labels')}`,
   reportLines: (results) => {
     const { things, stuff } = results.of(mergeStage).summary;
     return [{ items: things + stuff, detail: `segments: ${things} things, ${stuff} stuff` }];

@@ -24,7 +24,8 @@ export const imagesStage: Stage<PhotoIndex> = {
   title: 'Photos',
   needs: [],
   run: (context) => indexPhotos(context, { folder: context.photos, listing: context.listing }),
-  describe: (index) => describePhotos(index),
+  describe: ({ photos, skipped }) =>
+    `${photos.length} photos${skipped.length === 0 ? '' : `, ${skipped.length} left out`}`,
   remark: ({ skipped }, reporter) => {
     for (const one of skipped.slice(0, namedAtMost)) reporter.warn(leftOut(one));
     if (skipped.length > namedAtMost)
@@ -41,11 +42,6 @@ export const imagesStage: Stage<PhotoIndex> = {
 /** What the stages after the first are given. */
 export function stageContext({ run, config, onProgress, results }: FitContext): StageContext {
   return { run, config, onProgress, index: results.of(imagesStage) };
-}
-
-function describePhotos(index: PhotoIndex | undefined): string {
-  const { photos = [], skipped = [] } = index ?? {};
-  return `${photos.length} photos${skipped.length === 0 ? '' : `, ${skipped.length} left out`}`;
 }
 
 const resultSchema = z.object({ photos: z.number(), skipped: z.number(), dataHash: z.string() });

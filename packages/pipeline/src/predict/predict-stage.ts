@@ -58,8 +58,7 @@ export const predictStage: Stage<PredictionTables> = {
   title: 'Predictions',
   needs: [clusterStage, semanticsStage, trainStage],
   run: (context) => predictRun(context),
-  describe: (tables) =>
-    `${tables?.summary.instances ?? 0} instances, ${tables?.summary.segments ?? 0} panoptic segments`,
+  describe: ({ summary }) => `${summary.instances} instances, ${summary.segments} panoptic segments`,
   reportLines: (results) => {
     const { instances, segments } = results.of(predictStage).summary;
     return [{ items: instances, detail: `instances, ${segments} panoptic segments` }];

@@ -75,10 +75,8 @@ export const proposeStage: Stage<ProposalTables> = {
       ...(workers === undefined ? {} : { workers }),
     });
   },
-  describe: (tables) =>
-    tables === undefined
-      ? 'this shard is done; others are missing'
-      : `${tables.counts.proposals} proposals on ${tables.counts.photos} photos, ${tables.backbone.name}`,
+  describe: ({ counts, backbone }) => `${counts.proposals} proposals on ${counts.photos} photos, ${backbone.name}`,
+  nothing: 'this shard is done; others are missing',
   reuse: {
     after: imagesStage,
     settings: ({ backbone, proposals, semantics }) => [backbone, proposals, semantics.maxGrid],

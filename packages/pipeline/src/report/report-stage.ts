@@ -36,7 +36,7 @@ export const reportStage: Stage<string> = {
   title: 'Report',
   needs: [imagesStage],
   run: (context) => writeRunReport(context),
-  describe: (path) => path ?? 'none',
+  describe: (path) => path,
   smoke: { report: { maxPhotos: 2 } },
 };
 

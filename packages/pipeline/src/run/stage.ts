@@ -52,7 +52,9 @@ export interface Stage<T = unknown> extends Part<T> {
   /** @returns undefined where there is nothing to hand on */
   run(context: FitContext): Promise<T | undefined>;
   /** What is said when it is done; `folder` is the run's. */
-  describe(value: T | undefined, folder: string): string;
+  describe(value: T, folder: string): string;
+  /** What is said where it had nothing to hand on. */
+  readonly nothing?: string;
   /** Says what else people should know. */
   remark?(value: T, reporter: Reporter): void;
   /** How another run on the same photos may have done the same: the settings that matter, and the stage before. */

@@ -43,8 +43,7 @@ export const semanticsStage: Stage<SemanticTables> = {
   needs: [proposeStage],
   command: { name: 'semantics', description: 'semantic clusters of every pixel' },
   run: (context) => segmentAll(stageContext(context), { proposals: context.results.of(proposeStage) }),
-  describe: (tables) =>
-    tables === undefined ? 'none' : `${inUse(tables)} of ${tables.summary.clusters} clusters in use`,
+  describe: (tables) => `${inUse(tables)} of ${tables.summary.clusters} clusters in use`,
   reuse: { after: proposeStage, settings: ({ semantics, seed }) => [semantics, seed] },
   reportLines: (results) => {
     const tables = results.of(semanticsStage);

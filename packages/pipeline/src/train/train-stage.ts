@@ -61,7 +61,7 @@ export const trainStage: Stage<TrainedModel> = {
     if (init !== undefined && init !== 'random') await findInitialWeights(init);
   },
   run: (context) => trainModel(stageContext(context), trainingTables(context.results)),
-  describe: (trained) => describeCurve(trained?.curves[0]?.points),
+  describe: ({ curves }) => describeCurve(curves[0]?.points),
   remark: ({ start }, reporter) => {
     if (start !== undefined && start !== 'random weights') reporter.note(`started from ${start}`);
   },
@@ -88,8 +88,8 @@ export const roundsStage: Stage<TrainedModel> = {
     const trained = context.results.of(trainStage);
     return selfTrainModel(stageContext(context), { ...trainingTables(context.results), trained });
   },
-  describe: (trained) =>
-    (trained?.rounds ?? [])
+  describe: ({ rounds }) =>
+    rounds
       .map(({ round, labelsBefore, labelsAfter }) => `round ${round}: ${labelsBefore} labels became ${labelsAfter}`)
       .join('; '),
   reportLines: (results) => curveLines(finalModel(results), (name) => name !== 'train'),
