@@ -12,15 +12,7 @@ import { loadConfig } from '../src/config/load-config.ts';
 import { RunDirectory } from '../src/run/run-directory.ts';
 import { scoreSplit } from '../src/score-split.ts';
 import { stages } from '../src/stages.ts';
-import type { Reporter } from '../src/run/reporter.ts';
 
-const silent: Reporter = {
-  begin: () => undefined,
-  end: () => undefined,
-  note: () => undefined,
-  warn: () => undefined,
-  progress: () => undefined,
-};
 const small = [
   'backbone.size=64',
   'proposals.method=maskcut',
@@ -53,7 +45,6 @@ const fit = (
     out: join(root, name),
     config,
     workers: 1,
-    reporter: silent,
     now: () => 0,
     ...more,
   });
@@ -85,7 +76,7 @@ describe('scoreElsewhere', () => {
   it('scores a run without a network on other photos: its clusters, its STEGO, a probe taught by the labels given', async () => {
     const config = await loadConfig({ set: [...small, 'evaluate.linearProbe=true'] });
     const trained = await fit('elsewhere', config);
-    const options = { trained, config, photos: unseen.imageFolder, gt: unseen.panopticJson, reporter: silent };
+    const options = { trained, config, photos: unseen.imageFolder, gt: unseen.panopticJson };
     await expect(scoreSplit(options)).rejects.toThrow(/give --labels/u);
     const metrics = await scoreSplit({ ...options, labels: seen.panopticJson });
     expect(metrics.groundTruth.photos).toBe(3);
